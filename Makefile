@@ -1,0 +1,112 @@
+# islandflow: every way of setting up, running and checking the project.
+# `make help` lists the targets. Nothing here needs more than Python 3.11, make and bash.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# An empty HOME is worse than none: with none, tools ask the password database.
+ifeq ($(strip $(HOME)),)
+unexport HOME
+endif
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export UV_PYTHON_DOWNLOADS := never
+# uv brings certificates of its own; where the system has some, they are the ones pip trusts too.
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)
+export UV_SYSTEM_CERTS := true
+endif
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+WORKERS ?= 2
+IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate
+
+.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults studies lock clean
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
+		printf '  make %-12s %s\n' "$$target" "$$text"
+	done
+
+setup: $(STAMP) ## the environment in .venv, from the lock file with its hashes
+
+# uv where there is one, else the lock's own uv through pip, else pip alone (an index only pip knows of).
+$(STAMP): requirements.lock pyproject.toml
+	@python=""
+	for name in python3.11 python3 python; do
+		if "$$name" -c '$(IS_311)' >/dev/null 2>&1; then python=$$name; break; fi
+	done
+	[ -n "$$python" ] || { echo "setup: Python 3.11 is needed and none of python3.11, python3, python is one: install it" >&2; exit 1; }
+	echo "setup: installing requirements.lock into .venv"
+	uv=""
+	for name in uv $(BIN)/uv; do
+		if "$$name" --version >/dev/null 2>&1; then uv=$$name; break; fi
+	done
+	if [ -z "$$uv" ]; then
+		"$$python" -m venv .venv || { echo "setup: $$python cannot make an environment: install its venv module (Debian: python3.11-venv)" >&2; exit 1; }
+		awk '/^[^ #]/ { keep = /^uv==/ } keep' requirements.lock > .venv/uv.lock
+		$(BIN)/python -m pip install -qq --no-deps --require-hashes --requirement .venv/uv.lock && uv=$(BIN)/uv
+	elif ! $(BIN)/python -c '$(IS_311)' >/dev/null 2>&1; then
+		"$$python" -m venv --clear --without-pip .venv
+	fi
+	if ! "$$uv" pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock; then
+		echo "setup: uv could not install the lock, trying pip" >&2
+		$(BIN)/python -m ensurepip >/dev/null
+		$(BIN)/python -m pip install -qq --no-deps --require-hashes --requirement requirements.lock
+	fi
+	$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	touch $(STAMP)
+
+demo: setup ## the main job on the fixtures in the embedded profile, and its results
+	@$(BIN)/islandflow demo
+
+ui: setup ## the Dagster UI on the graph
+	@$(BIN)/islandflow ui
+
+test: setup chromium lint test-python ## everything that must pass: format, lint, types, all tests
+
+lint: setup ## format, lint and types, changing nothing
+	@$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+
+test-python: setup ## all tests, on WORKERS processes (2)
+	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=5
+
+format: setup ## rewrite the sources in the project's format
+	@$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# The browser tests drive the system's Chromium, so that no browser is downloaded from elsewhere.
+chromium:
+	@if command -v chromium >/dev/null; then exit 0; fi
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+		echo "test: installing chromium for the browser tests"
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends chromium; } >/dev/null 2>&1 && exit 0
+	fi
+	echo "test: the browser tests need 'chromium' on PATH: install it (Debian: apt-get install chromium)" >&2
+	exit 1
+
+ci-journey: setup ## the CI entry on a real S3 and PostgreSQL: one run that passes, one that must fail
+	@$(BIN)/python -m tests.journeys.ci_entry
+
+bench: setup ## the committed benchmarks: parity first, then ratios timed in the same run
+	@$(BIN)/python -m benchmarks
+
+faults: setup ## only the tests that kill, corrupt and race
+	@$(BIN)/pytest -m faults
+
+studies: setup ## only the statistical studies of the generated data
+	@$(BIN)/pytest -m studies
+
+lock: setup ## resolve the dependencies again: requirements.lock, and deploy/requirements.lock without tools
+	@$(COMPILE) --group dev -o requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+
+clean: ## remove the environment and every cache, never data
+	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

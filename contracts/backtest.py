@@ -1,0 +1,100 @@
+"""Backtest settings, metrics and results: what goes in and what comes out.
+
+The computation lives in ``engine.backtest``; the stored tables are
+``columns.EQUITY`` and ``columns.TRADES``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from contracts.costs import Costs
+from contracts.digest import Digest, document_digest
+from contracts.document import Embedded, Integer, Model, Number
+from contracts.scenario import TIMEFRAME_NS, Timeframe
+
+TRADING_DAYS_PER_YEAR: Final = 252
+MIN_DAYS: Final = 20
+
+METRICS: Final[tuple[str, ...]] = (
+    "total_return",
+    "annual_return",
+    "volatility",
+    "sharpe",
+    "sortino",
+    "gain_loss_sortino",
+    "max_drawdown",
+    "calmar",
+    "win_rate",
+    "profit_factor",
+    "exposure",
+    "turnover",
+    "trades",
+    "daily_return_p5",
+    "worst_1pct_mean",
+    "recovery_bars",
+)
+"""Names of the metrics, in the order in which tables show them."""
+
+
+class BacktestSettings(Model):
+    """Everything besides strategy, data and engine that a result depends on."""
+
+    initial_cash: Annotated[Number, Field(gt=0, le=1e15)] = 100_000.0
+    bar_delay: Annotated[Integer, Field(ge=0, le=100)] = 1
+    costs: Costs = Costs()
+
+    @property
+    def settings_hash(self) -> str:
+        """``sha256:…`` over the canonical document."""
+        return document_digest(self.document())
+
+
+class BacktestResult(Model):
+    """One evaluation: its identity, its counts and its metrics.
+
+    Attributes
+    ----------
+    cache_key : str
+        Recipe digest of the evaluation.
+    metrics : dict
+        Number or null by name of `METRICS`.
+    reasons : dict
+        Why a metric is null, by name.
+    open_position : bool
+        Whether a position was still open, and marked, after the last bar.
+    """
+
+    cache_key: Digest
+    strategy_id: str
+    strategy_hash: Digest
+    ir_hash: Digest
+    data_digest: Digest
+    settings: Embedded
+    bars: Annotated[Integer, Field(ge=0)]
+    first_ts_ns: str
+    last_ts_ns: str
+    timeframe: Timeframe
+    tick_size: Number
+    metrics: dict[str, Number | None]
+    reasons: dict[str, str]
+    fills: Annotated[Integer, Field(ge=0)]
+    rejected_orders: Annotated[Integer, Field(ge=0)]
+    conflicts: Annotated[Integer, Field(ge=0)]
+    open_position: Annotated[bool, Field(strict=True)]
+    final_equity: Number
+    equity_digest: Digest
+    trades_digest: Digest
+    version: str
+    status: Literal["ok"] = "ok"
+
+
+SETTINGS: Final[TypeAdapter[BacktestSettings]] = TypeAdapter(BacktestSettings)
+RESULT: Final[TypeAdapter[BacktestResult]] = TypeAdapter(BacktestResult)
+
+
+def bars_per_day(timeframe: Timeframe) -> float:
+    """Bars of a market that trades around the clock."""
+    return 86_400_000_000_000 / TIMEFRAME_NS[timeframe]

@@ -1,0 +1,77 @@
+"""How kernels are compiled: one decorator, one cache folder, no fast-math.
+
+numba's disk cache does not notice a changed constant or kernel in *another*
+module, so the folder is named by the digest of all engine sources: an edit makes
+a new folder. The base folder is whatever ``numba.config.CACHE_DIR`` held when
+this module was imported (``islandflow_resources.engine_runtime`` sets it), else
+``__pycache__`` beside the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+
+from engine.digest import engine_digest
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_BASE = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__" / "kernels")
+numba.config.CACHE_DIR = str(_BASE / engine_digest()[:16])
+
+
+def kernel(function: _F) -> _F:
+    """Compile a kernel: no GIL, cached on disk, strict IEEE arithmetic.
+
+    ``error_model="numpy"`` makes a division by zero an infinity instead of an
+    exception, because a kernel never raises: it returns a status.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+
+
+def float_from_bits(bits: int) -> float:
+    """IEEE double whose 64 bits are `bits` (interpreted twin of the intrinsic)."""
+    import struct
+
+    return float(struct.unpack("<d", struct.pack("<Q", int(bits)))[0])
+
+
+def bits_from_float(value: float) -> Any:
+    """64 bits of an IEEE double as uint64 (interpreted twin of the intrinsic)."""
+    import struct
+
+    import numpy as np
+
+    return np.uint64(struct.unpack("<Q", struct.pack("<d", float(value)))[0])
+
+
+@intrinsic
+def _to_float(_typingctx: Any, bits: Any) -> Any:
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], cgutils.ir.DoubleType())
+
+    return types.float64(types.uint64), codegen
+
+
+@intrinsic
+def _to_bits(_typingctx: Any, value: Any) -> Any:
+    def codegen(_context: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], cgutils.ir.IntType(64))
+
+    return types.uint64(types.float64), codegen
+
+
+@overload(float_from_bits)
+def _float_from_bits(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return lambda bits: _to_float(bits)
+
+
+@overload(bits_from_float)
+def _bits_from_float(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return lambda value: _to_bits(value)

@@ -1,0 +1,111 @@
+"""Kernels that every family shares: log prices, bars, volume, guards.
+
+A family's own kernel ``step(first, z, u, v, params, state, r, mu, sigma, gap,
+label)`` fills, for the bars ``first … first + n − 1``, the return inside the bar
+``r`` with its conditional mean ``mu`` and deviation ``sigma``, and the jump
+``gap`` before its open; ``z`` are its normals, ``u`` and ``v`` the lanes of its
+own stream, ``label`` its hidden label. ``state[0]`` is the log close before the
+block. Everything is float64, a block long; validation lives in ``api``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from engine import status
+from engine.jit import kernel
+from engine.mathx import exp, log
+
+MIN_TICKS = 100.0
+MAX_TICKS = 1e12
+BAND_SIGMAS = 25.0
+BAND_TICKS = 1.5
+VOLUME_CAP = 10.0
+MAX_LOTS = 4611686018427387904.0
+
+
+@kernel
+def accumulate(state, gap, r, open_log, close_log):  # noqa: ANN001, ANN201
+    """Sum gaps and returns to log opens and closes, carried in ``state[0]``."""
+    x = state[0]
+    for i in range(r.shape[0]):
+        open_log[i] = x + gap[i]
+        x = open_log[i] + r[i]
+        close_log[i] = x
+    state[0] = x
+
+
+@kernel
+def representable(open_log, close_log, tick):  # noqa: ANN001, ANN201
+    """Status and index of the first bar whose open or close leaves the tick range.
+
+    Bounds are taken in log space, before any exponential can overflow; the
+    negated comparison also catches what is not a number.
+    """
+    low, high = log(MIN_TICKS * tick), log(MAX_TICKS * tick)
+    for i in range(open_log.shape[0]):
+        if not (low <= open_log[i] <= high and low <= close_log[i] <= high):
+            finite = math.isfinite(open_log[i]) and math.isfinite(close_log[i])
+            return (status.PRICE_OUT_OF_RANGE if finite else status.NOT_FINITE), i
+    return status.OK, -1
+
+
+@kernel
+def ticks(open_log, close_log, sigma, u, v, tick, o, h, l, c):  # noqa: ANN001, ANN201, E741
+    """Round open and close to ticks and draw high and low of the Brownian bridge.
+
+    The high by its exact law given both ends, ½(a + b + √((b − a)² − 2σ² ln U)),
+    the low by its mirror image (Borodin and Salminen 2002, 4.1.1.8): exact
+    marginals, the joint law of the range is not claimed.
+    """
+    per_tick = 1.0 / tick
+    for i in range(open_log.shape[0]):
+        a, b = open_log[i], close_log[i]
+        middle, width = 0.5 * (a + b), (b - a) * (b - a)
+        spread = 2.0 * sigma[i] * sigma[i]
+        top = exp(middle + 0.5 * math.sqrt(width - spread * log(u[i])))
+        bottom = exp(middle - 0.5 * math.sqrt(width - spread * log(v[i])))
+        first = math.floor(exp(a) * per_tick + 0.5)
+        last = math.floor(exp(b) * per_tick + 0.5)
+        highest = math.floor(min(top * per_tick, 2.0 * MAX_TICKS) + 0.5)
+        lowest = math.floor(bottom * per_tick + 0.5)
+        o[i] = np.int64(first)
+        c[i] = np.int64(last)
+        h[i] = np.int64(max(highest, max(first, last)))
+        l[i] = np.int64(min(lowest, min(first, last)))
+
+
+@kernel
+def lots(r, gap, sigma, z, mean, deviation, response, volume):  # noqa: ANN001, ANN201
+    """Lognormal volume whose log-mean rises with \\|r + gap\\|/σ, capped at 10."""
+    base = log(mean)
+    for i in range(r.shape[0]):
+        move = abs(r[i] + gap[i])
+        surprise = min(move / sigma[i], VOLUME_CAP) if sigma[i] > 0.0 else 0.0
+        volume[i] = np.int64(
+            max(math.floor(exp(base + response * surprise + deviation * z[i]) + 0.5), 1.0)
+        )
+
+
+@kernel
+def guard(previous, mu, sigma, gap, o, h, l, c, volume):  # noqa: ANN001, ANN201, E741
+    """Status and index of the first bar that breaks a guard; prices in ticks.
+
+    ``previous`` is the close of the bar before the block, or −1 at the start.
+    """
+    for i in range(o.shape[0]):
+        if not (MIN_TICKS <= l[i] and h[i] <= MAX_TICKS):
+            return status.PRICE_OUT_OF_RANGE, i
+        if h[i] < max(o[i], c[i]) or l[i] > min(o[i], c[i]):
+            return status.NOT_ORDERED, i
+        if gap[i] == 0.0 and previous >= 0 and o[i] != previous:
+            return status.GAP_WITHOUT_JUMP, i
+        if not 1 <= volume[i] <= MAX_LOTS:
+            return status.VOLUME_OUT_OF_RANGE, i
+        band = BAND_SIGMAS * sigma[i] + BAND_TICKS / min(o[i], c[i])
+        if not abs(log(c[i] / o[i]) - mu[i]) < band:
+            return status.RETURN_OUT_OF_BAND, i
+        previous = c[i]
+    return status.OK, -1

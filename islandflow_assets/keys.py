@@ -1,0 +1,24 @@
+"""Names of assets, checks, groups and resources: each written once, here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SCENARIO_SPEC: Final = "scenario_spec"
+SCENARIO_DATASET: Final = "scenario_dataset"
+BACKTEST_RESULT: Final = "backtest_result"
+BACKTEST_SUMMARY: Final = "backtest_summary"
+
+SCENARIOS: Final = "scenarios"
+BACKTESTS: Final = "backtests"
+
+SCHEMA_HOLDS: Final = "schema_holds"
+GUARDS_HOLD: Final = "guards_hold"
+DIGEST_MATCHES: Final = "digest_matches"
+ACCOUNT_BALANCES: Final = "account_balances"
+NOTHING_MISSING: Final = "nothing_missing"
+
+STORE: Final = "store"
+DATABASE: Final = "database"
+ENGINE_RUNTIME: Final = "engine_runtime"
+BACKTEST_SETTINGS: Final = "backtest_settings"

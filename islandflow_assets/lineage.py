@@ -1,0 +1,126 @@
+"""Events of a batch: one materialisation per published partition, and no other.
+
+A step over many partitions yields one plain output, which lets downstream steps
+run, marked so that Dagster adds no event of its own: its own would carry one data
+version for all partitions, and would claim those that were refused. The marker is
+Dagster's (it exists for observed sources); a test holds the pinned release to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from contracts.digest import bare
+from contracts.errors import Problem
+from islandflow_assets.partitions import Partition
+
+NO_OWN_EVENTS: Final = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
+_MAX_ROWS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """One partition that now stands in the store.
+
+    Attributes
+    ----------
+    partition : Partition
+    data_version : str
+        Content digest.
+    inputs : dict of str to str
+        Content digests of what it was made from, by asset.
+    metadata : dict
+        What a person sees in the UI.
+    """
+
+    partition: Partition
+    data_version: str
+    inputs: dict[str, str]
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Outcome of one check over a batch: which partitions failed it, and why."""
+
+    name: str
+    passed: int
+    failures: Sequence[tuple[Partition, Problem]] = ()
+    metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def output() -> dg.Output[None]:
+    """The output of a batch step, without events of its own."""
+    return dg.Output(None, metadata=NO_OWN_EVENTS)
+
+
+def materialisations(
+    asset: str, code_version: str, published: Sequence[Published]
+) -> Iterator[dg.AssetMaterialization]:
+    """One event per published partition, with its versions and those of its inputs."""
+    for one in published:
+        tags = {
+            "dagster/data_version": bare(one.data_version),
+            "dagster/data_version_is_user_provided": "true",
+            "dagster/code_version": code_version,
+        }
+        for name, digest in one.inputs.items():
+            tags[f"dagster/input_data_version/{name}"] = bare(digest)
+        yield dg.AssetMaterialization(
+            asset, partition=one.partition.key, tags=tags, metadata=one.metadata
+        )
+
+
+def check_results(asset: str, verdicts: Sequence[Verdict]) -> Iterator[dg.AssetCheckResult]:
+    """One result per check; it blocks only if no partition passed.
+
+    A blocking error stops every downstream step of the run, and a good partition
+    must not wait for a bad one: what is missing at the end is named, and fails the
+    run, in the check of the summary.
+    """
+    for verdict in verdicts:
+        failed = len(verdict.failures)
+        blocks = failed > 0 and verdict.passed == 0
+        yield dg.AssetCheckResult(
+            asset_key=asset,
+            check_name=verdict.name,
+            passed=failed == 0,
+            severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+            description=_sentence(verdict),
+            metadata={
+                "partitions_passed": verdict.passed,
+                "partitions_failed": failed,
+                **({"failures": _table(verdict)} if failed else {}),
+                **verdict.metadata,
+            },
+        )
+
+
+def _sentence(verdict: Verdict) -> str:
+    failed = len(verdict.failures)
+    if not failed:
+        return f"holds for {verdict.passed} partitions"
+    partition, problem = verdict.failures[0]
+    more = f", and {failed - 1} more" if failed > 1 else ""
+    return f"{failed} of {failed + verdict.passed} partitions fail: {partition} ({problem}){more}"
+
+
+def _table(verdict: Verdict) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "partition": str(partition),
+                "code": problem.code,
+                "where": problem.loc,
+                "message": problem.message,
+            }
+        )
+        for partition, problem in verdict.failures[:_MAX_ROWS]
+    ]
+    columns = [dg.TableColumn(name) for name in ("partition", "code", "where", "message")]
+    return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))

@@ -1,0 +1,83 @@
+"""The two dimensions of the graph, and which keys a run was asked for.
+
+``scenario`` × ``seed``, both dynamic: keys are added when a scenario is
+registered (``islandflow_jobs.registration``). Parameters and trials are rows,
+never partitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import dagster as dg
+
+from contracts.seeds import parse_seed
+
+SCENARIO: Final = dg.DynamicPartitionsDefinition(name="scenario")
+SEED: Final = dg.DynamicPartitionsDefinition(name="seed")
+GRID: Final = dg.MultiPartitionsDefinition({"scenario": SCENARIO, "seed": SEED})
+
+_RANGE_START: Final = "dagster/asset_partition_range_start"
+_RANGE_END: Final = "dagster/asset_partition_range_end"
+_SCENARIO_TAG: Final = "dagster/partition/scenario"
+_SEED_TAG: Final = "dagster/partition/seed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Partition:
+    """One cell of the grid."""
+
+    scenario_key: str
+    seed: int
+
+    @property
+    def key(self) -> dg.MultiPartitionKey:
+        """The cell as Dagster names it."""
+        return dg.MultiPartitionKey({"scenario": self.scenario_key, "seed": str(self.seed)})
+
+    def __str__(self) -> str:
+        return f"{self.scenario_key}|{self.seed}"
+
+
+def requested(context: dg.AssetExecutionContext) -> list[Partition]:
+    """Cells that this step is to make, sorted.
+
+    Raises
+    ------
+    ContractError
+        ``SEED_NOT_AN_INTEGER`` for a seed key that was not registered through
+        islandflow.
+    """
+    cells: list[Partition] = []
+    for key in context.partition_keys:
+        assert isinstance(key, dg.MultiPartitionKey)
+        parts = key.keys_by_dimension
+        cells.append(Partition(parts["scenario"], parse_seed(parts["seed"])))
+    return sorted(cells)
+
+
+def requested_by_run(context: dg.AssetExecutionContext) -> list[Partition]:
+    """Cells that the whole run was asked for, seen from an unpartitioned asset."""
+    tags = context.run.tags
+    start, end = tags.get(_RANGE_START), tags.get(_RANGE_END)
+    if start is None or end is None:
+        cell = tags.get(_SCENARIO_TAG), tags.get(_SEED_TAG)
+        return [Partition(cell[0], parse_seed(cell[1]))] if cell[0] and cell[1] else []
+    instance = context.instance
+    scenarios = _between(
+        list(instance.get_dynamic_partitions("scenario")), start.split("|")[0], end.split("|")[0]
+    )
+    seeds = _between(
+        list(instance.get_dynamic_partitions("seed")), start.split("|")[1], end.split("|")[1]
+    )
+    return sorted(Partition(name, parse_seed(seed)) for name in scenarios for seed in seeds)
+
+
+def range_tags(first: Partition, last: Partition) -> dict[str, str]:
+    """Tags of a run over the box between two cells, in the order of registration."""
+    return {_RANGE_START: str(first), _RANGE_END: str(last)}
+
+
+def _between(keys: list[str], first: str, last: str) -> list[str]:
+    return keys[keys.index(first) : keys.index(last) + 1]

@@ -1,0 +1,163 @@
+"""The command line: ``islandflow …``.
+
+Exit codes: 0 done, 2 bad input (one line per problem, nothing written), 1 anything
+else. Commands only read arguments, call a verb and print; heavy imports wait
+until a command needs them, because Dagster alone takes seconds.
+"""
+
+from __future__ import annotations
+
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contracts.errors import ContractError, IslandflowError
+from contracts.scenario import ScenarioSpec, load_scenario
+from contracts.seeds import parse_seed
+from islandflow_jobs import operations
+from islandflow_jobs.documents import read_file
+from islandflow_resources.resource_set import ResourceSet
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+scenario = typer.Typer(no_args_is_help=True, help="Make and register scenarios.")
+strategy = typer.Typer(no_args_is_help=True, help="Register strategies.")
+schema = typer.Typer(no_args_is_help=True, help="JSON Schemas of the documents.")
+app.add_typer(scenario, name="scenario")
+app.add_typer(strategy, name="strategy")
+app.add_typer(schema, name="schema")
+
+Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]
+Seeds = Annotated[str, typer.Option(help="seeds to register, e.g. 1-5 or 1,2,7")]
+
+
+@app.callback()
+def _root() -> None:
+    """From a seed to a promoted serving spec, every artefact content-addressed."""
+
+
+@scenario.command("make")
+def scenario_make(
+    spec: Annotated[Path, typer.Argument(help="scenario document")],
+    seed: Annotated[str, typer.Option(help="0 … 2^63 − 1; the document's own by default")] = "",
+    out: Annotated[Path, typer.Option(help="folder that becomes an object store")] = Path(),
+) -> None:
+    """Make one dataset into a folder, with manifest and provenance, without any server."""
+    document = load_scenario(read_file(spec))
+    _print_each(operations.make(document, parse_seed(seed) if seed else document.seed, out))
+
+
+@scenario.command("register")
+def scenario_register(files: Files, seeds: Seeds = "") -> None:
+    """Register scenarios, their own seeds and SEEDS as partitions of the graph."""
+    documents = _all_valid(files)
+    wanted = operations.parse_seeds(seeds)
+    _print_each(operations.register_scenarios(ResourceSet.from_environment(), documents, wanted))
+
+
+@strategy.command("register")
+def strategy_register(files: Files) -> None:
+    """Register strategies; all are checked before the first is written."""
+    texts = [read_file(path) for path in files]
+    _print_each(operations.register_strategies(ResourceSet.from_environment(), texts))
+
+
+@schema.command("export")
+def schema_export(
+    out: Annotated[Path, typer.Option(help="folder for the schemas")] = Path("schemas"),
+) -> None:
+    """Write the JSON Schema of every document."""
+    _print_each(operations.export_schemas(out))
+
+
+@app.command()
+def verify(
+    uri: Annotated[str, typer.Argument(help="object or folder of a dataset")] = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="every registered scenario × seed")
+    ] = False,
+) -> None:
+    """Recompute from the seed and compare with what is stored."""
+    if bool(uri) == everything:
+        raise ContractError("ARGUMENTS_INVALID", "give either a URI or --all", "URI")
+    resources = ResourceSet.from_environment()
+    if everything:
+        lines, broken = operations.verify_all(resources)
+        _print_each(lines)
+        raise typer.Exit(1 if broken else 0)
+    _print_each(operations.verify_one(resources, uri))
+
+
+@app.command()
+def repair(uri: Annotated[str, typer.Argument(help="object of a damaged dataset")]) -> None:
+    """Move a damaged dataset to quarantine and make it again."""
+    _print_each(operations.repair(ResourceSet.from_environment(), uri))
+
+
+@app.command()
+def doctor() -> None:
+    """Check profile, servers, versions and write access, and say how to mend them."""
+    lines, healthy = operations.doctor()
+    _print_each(lines)
+    raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def provision() -> None:
+    """Make what the profile needs: bucket, tables, Dagster's database."""
+    _print_each(operations.provision(ResourceSet.from_environment()))
+
+
+@app.command("env")
+def environment() -> None:
+    """Print the environment of the profile for a shell: eval "$(islandflow env)"."""
+    sys.stdout.write(operations.environment(ResourceSet.from_environment()))
+
+
+@app.command()
+def demo() -> None:
+    """Run the main job on the scenario fixtures × 5 seeds and print what came out."""
+    from islandflow_jobs.demo import run
+
+    raise typer.Exit(run(ResourceSet.from_environment()))
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 3000) -> None:
+    """Open the Dagster UI on the graph, with daemon, on this machine."""
+    raise typer.Exit(operations.serve_ui(ResourceSet.from_environment(), port))
+
+
+def main() -> None:
+    """Entry point: run a command and turn errors into one line each and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except IslandflowError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{problem}\n")
+        sys.exit(2 if isinstance(error, ContractError) else 1)
+
+
+def _all_valid(files: list[Path]) -> list[ScenarioSpec]:
+    """Every document, or the problems of all of them at once."""
+    documents: list[ScenarioSpec] = []
+    problems = []
+    for path in files:
+        try:
+            documents.append(load_scenario(read_file(path)))
+        except ContractError as error:
+            problems += [(path, problem) for problem in error.problems]
+    if not problems:
+        return documents
+    for path, problem in problems:
+        sys.stderr.write(f"{path}: {problem}\n")
+    raise typer.Exit(2)
+
+
+def _print_each(lines: list[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+

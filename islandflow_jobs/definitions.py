@@ -1,0 +1,45 @@
+"""Everything that Dagster loads, in one place and nothing else.
+
+``build_definitions`` lets tests swap resources. The kernel cache must be settled
+before the engine is imported, hence the order of the imports.
+"""
+
+import dagster as dg
+
+from islandflow_resources.dagster_resources import dagster_resources, resource_set
+
+resource_set().engine_runtime.prepare()
+
+from islandflow_assets.backtests import backtest_result, backtest_summary  # noqa: E402
+from islandflow_assets.keys import BACKTEST_SETTINGS  # noqa: E402
+from islandflow_assets.scenarios import scenario_dataset, scenario_spec  # noqa: E402
+from islandflow_assets.settings import BacktestConfig  # noqa: E402
+from islandflow_jobs.jobs import register_inbox, research  # noqa: E402
+from islandflow_jobs.schedules import materialise_missing  # noqa: E402
+from islandflow_jobs.sensors import scenario_inbox  # noqa: E402
+
+
+def build_definitions(
+    resources: dict[str, dg.ResourceDefinition] | None = None,
+) -> dg.Definitions:
+    """Definitions of the graph, with some resources replaced.
+
+    Parameters
+    ----------
+    resources : dict, optional
+        Definitions that replace those of the environment, by name.
+    """
+    return dg.Definitions(
+        assets=[scenario_spec, scenario_dataset, backtest_result, backtest_summary],
+        jobs=[research, register_inbox],
+        sensors=[scenario_inbox],
+        schedules=[materialise_missing],
+        resources={
+            **dagster_resources(),
+            BACKTEST_SETTINGS: BacktestConfig.configure_at_launch(),
+            **(resources or {}),
+        },
+    )
+
+
+defs = build_definitions()

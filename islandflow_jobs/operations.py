@@ -1,0 +1,221 @@
+"""What the commands do, as functions that return lines; ``cli`` reads and prints.
+
+Every function takes validated input. Imports that cost seconds (Dagster, the
+engine) are made inside, after the kernel cache is settled.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from contracts.errors import ContractError, IslandflowError
+from contracts.json_schemas import schema_text, schemas
+from contracts.scenario import ScenarioSpec
+from contracts.seeds import parse_seed
+from contracts.strategy import load_strategy
+from islandflow_resources.folder_store import FolderStore
+from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.settings import apply_environment, export_lines
+
+MAX_SEEDS = 100_000
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds of ``1-5``, ``1,2,7`` or both; none of an empty text.
+
+    Raises
+    ------
+    ContractError
+        ``SEED_NOT_AN_INTEGER``, ``SEED_OUT_OF_RANGE`` or ``SEEDS_INVALID``.
+    """
+    seeds: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.partition("-")
+        start, stop = parse_seed(first), parse_seed(last if dash else first)
+        if not 0 <= stop - start < MAX_SEEDS:
+            raise ContractError(
+                "SEEDS_INVALID", f"{part!r} is no range of at most {MAX_SEEDS} seeds", "--seeds"
+            )
+        seeds += range(start, stop + 1)
+    return seeds
+
+
+def make(spec: ScenarioSpec, seed: int, out: Path) -> list[str]:
+    """Make one dataset into a folder that is laid out like the store."""
+    ResourceSet.from_environment().engine_runtime.prepare()
+    from engine import paths
+    from islandflow_resources import datasets, materialise
+
+    store = FolderStore(out)
+    ref = materialise.dataset_ref(spec, seed)
+    made = store.exists(ref.manifest_key)
+    bars = paths.simulate(spec, seed)
+    dataset = datasets.publish(store, ref, bars, materialise.provenance("cli"))
+    word = "unchanged" if made else "made"
+    return [
+        f"{word} {store.uri(ref.dataset_key)}",
+        f"{dataset.manifest.rows} bars, {dataset.manifest.content_digest}",
+    ]
+
+
+def register_scenarios(
+    resources: ResourceSet, specs: Sequence[ScenarioSpec], seeds: Sequence[int]
+) -> list[str]:
+    """Register scenarios and seeds as partitions."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import registration
+    from islandflow_jobs.instance import open_instance
+
+    with open_instance(resources.settings) as instance:
+        done = registration.register_scenarios(resources.database, instance, specs)
+        registration.add_seeds(instance, seeds)
+    return [f"{'registered' if one.new else 'unchanged'} {one.key}" for one in done]
+
+
+def register_strategies(resources: ResourceSet, texts: Sequence[bytes]) -> list[str]:
+    """Register strategies after all of them have been compiled."""
+    resources.engine_runtime.prepare()
+    from engine.dsl import compile_strategy
+    from islandflow_jobs import registration
+
+    specs = [load_strategy(text) for text in texts]
+    for spec in specs:
+        compile_strategy(spec)
+    done = [registration.register_strategy(resources.database, spec) for spec in specs]
+    return [f"{'registered' if one.new else 'unchanged'} {one.key}" for one in done]
+
+
+def export_schemas(out: Path) -> list[str]:
+    """Write every JSON Schema as ``{name}.json``; existing ones are replaced."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in schemas():
+        (out / f"{name}.json").write_text(schema_text(name), "utf-8")
+    return [f"wrote {out / f'{name}.json'}" for name in schemas()]
+
+
+def verify_one(resources: ResourceSet, uri: str) -> list[str]:
+    """Verify the dataset that an object belongs to."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import verify
+
+    ref = verify.dataset_of(resources.store, resources.database, uri)
+    digest = verify.verify_dataset(resources.store, resources.database, ref)
+    return [f"verified {resources.store.uri(ref.dataset_key)}", f"recomputed {digest}"]
+
+
+def verify_all(resources: ResourceSet) -> tuple[list[str], int]:
+    """Verify every registered scenario × seed; lines, and how many are not verified."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import verify
+    from islandflow_jobs.instance import open_instance
+
+    with open_instance(resources.settings) as instance:
+        seeds = [parse_seed(seed) for seed in instance.get_dynamic_partitions("seed")]
+    found = list(verify.verify_all(resources.store, resources.database, seeds))
+    broken = [(ref, problem) for ref, problem in found if problem is not None]
+    lines = [f"{ref.spec.partition_key}|{ref.seed}: {problem}" for ref, problem in broken]
+    return [*lines, f"{len(found) - len(broken)} of {len(found)} verified"], len(broken)
+
+
+def repair(resources: ResourceSet, uri: str) -> list[str]:
+    """Repair the dataset that an object belongs to."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import verify
+
+    ref = verify.dataset_of(resources.store, resources.database, uri)
+    done = verify.repair_dataset(
+        resources.store, resources.database, resources.engine_runtime, ref
+    )
+    if not done.quarantined:
+        return [f"whole, nothing to repair: {resources.store.uri(ref.dataset_key)}"]
+    lines = [f"quarantined {resources.store.uri(key)}" for key in done.quarantined]
+    return [*lines, f"remade {resources.store.uri(ref.dataset_key)}", done.content_digest]
+
+
+def provision(resources: ResourceSet) -> list[str]:
+    """Make bucket, tables and databases."""
+    from islandflow_jobs.instance import prepare_home
+    from islandflow_resources.provision import provision as make_missing
+
+    lines = make_missing(resources)
+    return [*lines, f"Dagster's home is {prepare_home(resources.settings)}"]
+
+
+def environment(resources: ResourceSet) -> str:
+    """Shell exports of the profile, with Dagster's home made ready."""
+    from islandflow_jobs.instance import prepare_home
+
+    prepare_home(resources.settings)
+    return export_lines(resources.settings)
+
+
+def doctor() -> tuple[list[str], bool]:
+    """Examine the profile part by part; lines, and whether all is well."""
+    lines = [_version_line()]
+    try:
+        resources = ResourceSet.from_environment()
+    except IslandflowError as error:
+        return [*lines, *(f"bad   {problem}" for problem in error.problems)], False
+    settings = resources.settings
+    lines.append(f"ok    profile {settings.profile}, home {settings.home}")
+    healthy = True
+    for examine in (
+        lambda: resources.store.check(),
+        lambda: resources.database.check(),
+        lambda: _engine_line(resources),
+        lambda: _instance_line(resources),
+    ):
+        try:
+            lines.append(f"ok    {examine()}")
+        except IslandflowError as error:
+            healthy = False
+            lines += [f"bad   {problem}" for problem in error.problems]
+    return lines, healthy
+
+
+def serve_ui(resources: ResourceSet, port: int) -> int:
+    """Run ``dagster dev`` on the workspace of the project until it is stopped."""
+    from islandflow_jobs.instance import prepare_home
+
+    prepare_home(resources.settings)
+    apply_environment(resources.settings)
+    top = Path(__file__).resolve().parent.parent
+    command = [
+        sys.executable, "-m", "dagster", "dev", "--workspace", str(top / "workspace.yaml"),
+        "--host", "127.0.0.1", "--port", str(port),
+    ]  # fmt: skip
+    sys.stdout.write(f"the UI will be at http://127.0.0.1:{port}\n")
+    sys.stdout.flush()
+    try:
+        return subprocess.run(command, cwd=top, check=False).returncode
+    except KeyboardInterrupt:
+        return 0
+
+
+def _version_line() -> str:
+    from importlib.metadata import version
+
+    names = ("islandflow", "dagster", "numba", "numpy", "pyarrow")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    return f"ok    Python {sys.version.split()[0]}, {versions}"
+
+
+def _engine_line(resources: ResourceSet) -> str:
+    resources.engine_runtime.prepare()
+    from engine.digest import engine_digest
+
+    threads = resources.settings.threads
+    return f"engine {engine_digest()[:16]}, {threads} threads, {os.cpu_count()} cores"
+
+
+def _instance_line(resources: ResourceSet) -> str:
+    from islandflow_jobs.instance import open_instance
+
+    with open_instance(resources.settings) as instance:
+        scenarios = len(instance.get_dynamic_partitions("scenario"))
+        seeds = len(instance.get_dynamic_partitions("seed"))
+    return f"Dagster knows {scenarios} scenarios × {seeds} seeds"

@@ -1,0 +1,74 @@
+"""Registration: documents become rows of the registry and keys of the partitions.
+
+Used alike by the command line, the inbox and the demo. A document is refused
+whole before anything is written; registering the same one again changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from contracts.scenario import ScenarioSpec
+from contracts.strategy import StrategySpec
+from engine.dsl import compile_strategy
+from islandflow_resources.database import Database
+from islandflow_resources.models import Scenario, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """What registration did: the scenario's partition key, and whether it was new."""
+
+    key: str
+    new: bool
+
+
+def register_scenarios(
+    database: Database, instance: dg.DagsterInstance, specs: Sequence[ScenarioSpec]
+) -> list[Registered]:
+    """Register scenarios and add their partitions; their own seeds are added too."""
+    registered = [
+        Registered(
+            spec.partition_key,
+            database.register_scenario(
+                Scenario(
+                    scenario_hash=spec.scenario_hash,
+                    scenario_key=spec.partition_key,
+                    scenario_id=spec.id,
+                    spec=spec.market,
+                )
+            ),
+        )
+        for spec in specs
+    ]
+    _add(instance, "scenario", (one.key for one in registered))
+    add_seeds(instance, (spec.seed for spec in specs))
+    return registered
+
+
+def add_seeds(instance: dg.DagsterInstance, seeds: Iterable[int]) -> None:
+    """Add seeds to the partitions, where they are not yet."""
+    _add(instance, "seed", (str(seed) for seed in seeds))
+
+
+def register_strategy(database: Database, spec: StrategySpec) -> Registered:
+    """Register a strategy that compiles.
+
+    Raises
+    ------
+    ContractError
+        A ``DSL_…`` code with the place in the expression.
+    """
+    compile_strategy(spec)
+    row = Strategy(
+        strategy_hash=spec.strategy_hash, strategy_id=spec.id, spec=spec.document()
+    )
+    return Registered(spec.id, database.register_strategy(row))
+
+
+def _add(instance: dg.DagsterInstance, dimension: str, keys: Iterable[str]) -> None:
+    # In the given order, once each: ranges of a run follow the order of registration.
+    instance.add_dynamic_partitions(dimension, list(dict.fromkeys(keys)))

@@ -1,0 +1,35 @@
+"""The resources of the graph, made from the environment when a step first needs them.
+
+Explicit resources, no IO managers: an asset says what it stores and where. Each
+is cheap and repeatable to make, because Dagster makes them more than once a run.
+What they are is decided in ``settings`` and ``resource_set``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import dagster as dg
+
+from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.settings import Settings, load_settings
+
+
+@cache
+def _shared(settings: Settings) -> ResourceSet:
+    """One set per process and settings, so that connections are shared by steps."""
+    return ResourceSet(settings)
+
+
+def resource_set() -> ResourceSet:
+    """The set that the environment chooses now."""
+    return _shared(load_settings())
+
+
+def dagster_resources() -> dict[str, dg.ResourceDefinition]:
+    """Resource definitions by the names that assets ask for."""
+    return {
+        "store": dg.ResourceDefinition(lambda _: resource_set().store),
+        "database": dg.ResourceDefinition(lambda _: resource_set().database),
+        "engine_runtime": dg.ResourceDefinition(lambda _: resource_set().engine_runtime),
+    }

@@ -1,0 +1,241 @@
+"""Scenario datasets as stored objects: where they lie, how they are written and trusted.
+
+A dataset is its parquet, hidden labels apart where the family has any, a
+provenance, and the manifest, written last: a dataset without a manifest does not
+exist. The bars come from ``engine.paths``; which datasets are recorded is in
+``database``; ``repairs`` remakes damaged ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from contracts.canonical import Document, canonical_json
+from contracts.columns import BARS, REGIMES
+from contracts.digest import bare, document_digest, recipe_digest
+from contracts.errors import IntegrityError
+from contracts.manifest import ColumnRange, DatasetManifest
+from contracts.scenario import ScenarioSpec
+from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.tables import (
+    StoredTable,
+    content_digest,
+    from_arrays,
+    read_verified,
+    store_table,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from engine.paths import Bars
+
+WHAT = "scenario_dataset"
+
+
+@dataclass(frozen=True)
+class DatasetRef:
+    """Address of the dataset that a scenario and a seed determine.
+
+    Attributes
+    ----------
+    spec : ScenarioSpec
+    seed : int
+    version : str
+        Version of the computation, ``engine.paths.version(spec)``.
+    """
+
+    spec: ScenarioSpec
+    seed: int
+    version: str
+
+    @cached_property
+    def recipe(self) -> str:
+        """Recipe digest, ``sha256:…``."""
+        specs = {"scenario": self.spec.market}
+        return recipe_digest(WHAT, version=self.version, specs=specs, seed=self.seed)
+
+    @property
+    def prefix(self) -> str:
+        """Folder of the dataset's objects."""
+        scenario = bare(self.spec.scenario_hash)
+        return f"scenarios/{self.spec.id}/{scenario}/seed={self.seed}/v{self.version}"
+
+    @property
+    def dataset_key(self) -> str:
+        """Key of the bars."""
+        return f"{self.prefix}/dataset.parquet"
+
+    @property
+    def manifest_key(self) -> str:
+        """Key of the manifest."""
+        return f"{self.prefix}/manifest.json"
+
+    @property
+    def provenance_key(self) -> str:
+        """Key of time, host, run and library versions."""
+        return f"{self.prefix}/provenance.json"
+
+    @property
+    def labels_key(self) -> str:
+        """Key of the hidden labels, below a root of their own."""
+        return f"labels/{self.prefix}/labels.parquet"
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Key-value texts of the parquet, part of its content digest."""
+        return {
+            "tick_size": canonical_json(self.spec.tick_size).decode(),
+            "timeframe": self.spec.timeframe,
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A dataset that has been read and verified, or just made."""
+
+    ref: DatasetRef
+    manifest: DatasetManifest
+    table: pa.Table
+    file_digest: str
+    size_bytes: int
+
+
+def publish(store: ObjectStore, ref: DatasetRef, bars: Bars, provenance: Document) -> Dataset:
+    """Store a dataset, manifest last, and read it back verified.
+
+    Objects that are already there are adopted if they say the same.
+
+    Raises
+    ------
+    IntegrityError
+        If an object is there that says something else, or does not read back.
+    """
+    table = _table(bars)
+    stored = store_table(store, ref.dataset_key, table, BARS, ref.texts)
+    labels = _publish_labels(store, ref, bars)
+    files = {"dataset.parquet": stored.file_digest}
+    body: Document = {**provenance, "recipe_digest": ref.recipe, "files": {**files}}
+    sealed: Document = {"body": body, "digest": document_digest(body)}
+    store.put_if_absent(ref.provenance_key, json.dumps(sealed, indent=2).encode() + b"\n")
+    manifest = describe(ref, table, stored.content_digest, labels)
+    store.put_exact(ref.manifest_key, manifest.to_bytes())
+    read_verified(store, ref.dataset_key, BARS, stored.content_digest)
+    return Dataset(ref, manifest, table, stored.file_digest, stored.size_bytes)
+
+
+def read(store: ObjectStore, ref: DatasetRef, *, file_digest: str | None = None) -> Dataset:
+    """Read a dataset and prove that every object of it is whole.
+
+    Parameters
+    ----------
+    file_digest : str, optional
+        Digest of the parquet's bytes, where the database has recorded it.
+
+    Raises
+    ------
+    NotFoundError
+        ``OBJECT_NOT_FOUND`` if it has no manifest.
+    IntegrityError
+        Naming the object that is damaged.
+    """
+    stated = store.get(ref.manifest_key)
+    manifest = _parsed(store, ref, stated)
+    expected_file = file_digest or _sealed_file_digest(store, ref)
+    table = read_verified(
+        store, ref.dataset_key, BARS, manifest.content_digest, expected_file_digest=expected_file
+    )
+    if manifest.labels_digest is not None:
+        read_verified(store, ref.labels_key, REGIMES, manifest.labels_digest)
+    told = describe(ref, table, manifest.content_digest, manifest.labels_digest)
+    if told.to_bytes() != stated:
+        raise _damaged(store, ref.manifest_key, "the manifest does not describe its dataset")
+    return Dataset(ref, manifest, table, expected_file, table.nbytes)
+
+
+def describe(
+    ref: DatasetRef, table: pa.Table, content_digest: str, labels_digest: str | None
+) -> DatasetManifest:
+    """Manifest of a dataset: only what follows from the inputs."""
+    ranges: dict[str, ColumnRange] = {}
+    for name in BARS.names:
+        values = table[name].combine_chunks().to_numpy(zero_copy_only=True)
+        ranges[name] = ColumnRange(min=str(int(values.min())), max=str(int(values.max())))
+    return DatasetManifest(
+        manifest_version="1",
+        scenario_id=ref.spec.id,
+        scenario_hash=ref.spec.scenario_hash,
+        partition_key=ref.spec.partition_key,
+        seed=ref.seed,
+        recipe_digest=ref.recipe,
+        content_digest=content_digest,
+        labels_digest=labels_digest,
+        version=ref.version,
+        rows=table.num_rows,
+        first_ts_ns=ranges["ts_ns"].min,
+        last_ts_ns=ranges["ts_ns"].max,
+        columns=ranges,
+        spec=ref.spec.market,  # pyright: ignore[reportArgumentType]
+    )
+
+
+def digest_of(ref: DatasetRef, bars: Bars) -> str:
+    """Content digest that bars would be stored under."""
+    return content_digest(_table(bars), BARS, ref.texts)
+
+
+def to_bars(table: pa.Table) -> Bars:
+    """Columns of a stored table as the engine takes them, without copying."""
+    from engine.paths import Bars
+
+    columns = [table[name].combine_chunks().to_numpy(zero_copy_only=True) for name in BARS.names]
+    return Bars(*columns, np.zeros(table.num_rows, dtype=np.int8))
+
+
+def _table(bars: Bars) -> pa.Table:
+    return from_arrays(BARS, {name: getattr(bars, name) for name in BARS.names})
+
+
+def _publish_labels(store: ObjectStore, ref: DatasetRef, bars: Bars) -> str | None:
+    if not bars.label.any():
+        return None
+    table = from_arrays(REGIMES, {"ts_ns": bars.ts_ns, "regime": bars.label})
+    stored: StoredTable = store_table(store, ref.labels_key, table, REGIMES, ref.texts)
+    return stored.content_digest
+
+
+def _parsed(store: ObjectStore, ref: DatasetRef, stated: bytes) -> DatasetManifest:
+    try:
+        manifest = DatasetManifest.model_validate_json(stated)
+    except ValueError as error:
+        message = "the manifest does not read"
+        raise _damaged(store, ref.manifest_key, message) from error
+    if manifest.recipe_digest != ref.recipe:
+        raise _damaged(store, ref.manifest_key, "the manifest names another recipe")
+    return manifest
+
+
+def _sealed_file_digest(store: ObjectStore, ref: DatasetRef) -> str:
+    """Digest of the parquet's bytes from the provenance, whose seal is checked."""
+    try:
+        sealed = json.loads(store.get(ref.provenance_key))
+        body = sealed["body"]
+        whole = sealed["digest"] == document_digest(body)
+        digest = str(body["files"]["dataset.parquet"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(store, ref.provenance_key, "the provenance does not read") from error
+    if not whole:
+        raise _damaged(store, ref.provenance_key, "the provenance breaks its seal")
+    return digest
+
+
+def _damaged(store: ObjectStore, key: str, message: str) -> IntegrityError:
+    uri = store.uri(key)
+    hint = f"keep it aside and make it again with: islandflow repair {uri}"
+    return IntegrityError("OBJECT_DAMAGED", f"cannot trust {uri}: {message}", uri, (hint,))

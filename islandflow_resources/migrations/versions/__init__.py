@@ -1,0 +1,1 @@
+"""One script per revision, in order; a published one is never edited."""

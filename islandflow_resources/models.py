@@ -1,0 +1,154 @@
+"""Rows of the registry and the results index, as typed SQLAlchemy models.
+
+The tables are made by the frozen scripts in ``migrations``; a test holds the two
+together. Everything here is an index over objects, which remain the truth. How
+rows are written and read lives in ``database``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Float, Index, Integer, String
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+HEAD = "0001"
+"""Revision of the migrations that these models describe."""
+
+
+def utc_now() -> datetime:
+    """Clock of provenance columns; nothing derived depends on it."""
+    return datetime.now(UTC)
+
+
+def random_id() -> str:
+    """Fresh identity of a row that has no natural one."""
+    return secrets.token_hex(16)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware datetimes in UTC, also from SQLite, which forgets the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a naive datetime is refused."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Root of the models."""
+
+
+class Artefact(Base):
+    """One stored artefact: which recipe made it, what it says, where it lies."""
+
+    __tablename__ = "artefacts"
+
+    recipe_digest: Mapped[str] = mapped_column(String(80), primary_key=True)
+    what: Mapped[str] = mapped_column(String(64))
+    scenario_key: Mapped[str | None] = mapped_column(String(128))
+    seed: Mapped[int | None] = mapped_column(BigInteger)
+    version: Mapped[str] = mapped_column(String(32))
+    content_digest: Mapped[str] = mapped_column(String(80))
+    file_digest: Mapped[str | None] = mapped_column(String(80))
+    object_key: Mapped[str] = mapped_column(String(1024))
+    manifest_key: Mapped[str | None] = mapped_column(String(1024))
+    rows: Mapped[int] = mapped_column(BigInteger)
+    recipe: Mapped[dict[str, Any]] = mapped_column(JSON)
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    __table_args__ = (Index("ix_artefacts_what_scenario_seed", "what", "scenario_key", "seed"),)
+
+
+class Scenario(Base):
+    """One registered scenario, the seed apart."""
+
+    __tablename__ = "scenarios"
+
+    scenario_hash: Mapped[str] = mapped_column(String(80), primary_key=True)
+    scenario_key: Mapped[str] = mapped_column(String(128), unique=True)
+    scenario_id: Mapped[str] = mapped_column(String(64), index=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Strategy(Base):
+    """One registered strategy."""
+
+    __tablename__ = "strategies"
+
+    strategy_hash: Mapped[str] = mapped_column(String(80), primary_key=True)
+    strategy_id: Mapped[str] = mapped_column(String(64), index=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Run(Base):
+    """One run of the graph that stored or adopted artefacts: provenance, not identity."""
+
+    __tablename__ = "runs"
+
+    run_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    job: Mapped[str] = mapped_column(String(128))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class RunResult(Base):
+    """One backtest: its request by digests, its metrics by name and the chief ones as columns."""
+
+    __tablename__ = "run_results"
+
+    cache_key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    scenario_key: Mapped[str] = mapped_column(String(128))
+    scenario_hash: Mapped[str] = mapped_column(String(80))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    strategy_id: Mapped[str] = mapped_column(String(64))
+    strategy_hash: Mapped[str] = mapped_column(String(80))
+    dataset_digest: Mapped[str] = mapped_column(String(80))
+    settings_hash: Mapped[str] = mapped_column(String(80))
+    version: Mapped[str] = mapped_column(String(32))
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    bars: Mapped[int] = mapped_column(BigInteger)
+    trades: Mapped[int] = mapped_column(Integer)
+    final_equity: Mapped[float] = mapped_column(Float(53))
+    sharpe: Mapped[float | None] = mapped_column(Float(53))
+    max_drawdown: Mapped[float | None] = mapped_column(Float(53))
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    __table_args__ = (
+        Index("ix_run_results_scenario_seed", "scenario_key", "seed"),
+        Index("ix_run_results_strategy", "strategy_hash"),
+    )
+
+
+class AuditEntry(Base):
+    """One act that changed or overrode something: who, what, on which subject, why."""
+
+    __tablename__ = "audit"
+
+    # Drawn by the writer, so that a commit whose answer was lost can be tried again.
+    audit_id: Mapped[str] = mapped_column(String(32), primary_key=True, default=random_id)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    actor: Mapped[str] = mapped_column(String(128))
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(1024))
+    detail: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+    __table_args__ = (Index("ix_audit_action_at", "action", "at"),)

@@ -1,0 +1,202 @@
+"""The object store's contract: immutable objects under checked keys, never overwritten.
+
+The two places that keep it are ``folder_store`` and ``s3_store``. What the bytes
+mean, and whether they are right, is judged in ``tables`` and by the callers'
+content digests; which objects exist on purpose is recorded in ``database``.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import BinaryIO
+
+from blake3 import blake3
+
+from contracts.errors import ContractError, IntegrityError
+
+QUARANTINE = "quarantine/"
+STAGING = ".staging"
+MAX_KEY_BYTES = 960
+"""S3 allows 1,024: the rest is room for the quarantine's prefix."""
+_COMPONENT = re.compile(r"[a-z0-9_=-][a-z0-9._=-]*")
+
+
+def checked_key(key: str) -> str:
+    """Return `key` unchanged, or refuse what some store would alias, hide or refuse.
+
+    Components of ``[a-z0-9._=-]``, 1 to 255 long, not starting with a dot, joined by
+    single slashes; at most `MAX_KEY_BYTES` in all.
+
+    Raises
+    ------
+    ContractError
+        ``KEY_INVALID``.
+    """
+    components = key.split("/")
+    if len(key) > MAX_KEY_BYTES or any(len(component) > 255 for component in components):
+        raise _key_error(key, f"is longer than {MAX_KEY_BYTES}, or a part of it than 255")
+    if not all(_COMPONENT.fullmatch(component) for component in components):
+        raise _key_error(key, "is not made of parts of a-z 0-9 . _ = - joined by single slashes")
+    return key
+
+
+def readable_key(key: str) -> str:
+    """Return `key` unchanged, or refuse what could escape the store.
+
+    Wider than `checked_key`, because people drop files of any name into an inbox.
+
+    Raises
+    ------
+    ContractError
+        ``KEY_INVALID``.
+    """
+    components = key.split("/")
+    if any(component in ("", ".", "..", STAGING) for component in components) or not (
+        key.isprintable() and len(key.encode("utf-8", "replace")) <= MAX_KEY_BYTES + 64
+    ):
+        raise _key_error(key, "is empty, too long, or leads out of the store")
+    return key
+
+
+class ObjectStore(ABC):
+    """Immutable objects by key; safe for concurrent writers in many processes.
+
+    Instances hold no connection until first use, can be pickled and survive a
+    fork. Methods raise `StoreUnavailableError` after patient retries if the store
+    stays away, and `ConfigurationError` if it refuses the credentials or bucket.
+    """
+
+    @abstractmethod
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Create the object, whole and durable, or leave the existing one alone.
+
+        Returns
+        -------
+        bool
+            True if it was certainly this call that created it. False if an object
+            was there: possibly one this very call wrote in an attempt whose answer
+            was lost, so compare contents.
+        """
+
+    @abstractmethod
+    def put_file_if_absent(self, key: str, path: Path) -> bool:
+        """As `put_if_absent`, streaming a local file."""
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """Whole object.
+
+        Raises
+        ------
+        NotFoundError
+            ``OBJECT_NOT_FOUND``.
+        """
+
+    @abstractmethod
+    def open(self, key: str) -> BinaryIO:
+        """Seekable reader that fetches only what is read, for row-group streaming.
+
+        Raises
+        ------
+        NotFoundError
+            ``OBJECT_NOT_FOUND``.
+        """
+
+    @abstractmethod
+    def exists(self, key: str) -> bool:
+        """Whether an object of exactly this key is there."""
+
+    @abstractmethod
+    def keys(self, prefix: str = "") -> list[str]:
+        """All keys that start with the text `prefix`, sorted by their bytes."""
+
+    @abstractmethod
+    def set_aside(self, key: str, root: str) -> str:
+        """Move the object to ``{root}{token}/{key}``; return that key.
+
+        Nothing is lost at any instant: a crash in between may leave two copies.
+
+        Raises
+        ------
+        NotFoundError
+            ``OBJECT_NOT_FOUND``.
+        """
+
+    def quarantine(self, key: str) -> str:
+        """Set aside a damaged or broken object, see `set_aside`."""
+        return self.set_aside(key, QUARANTINE)
+
+    @property
+    @abstractmethod
+    def root_uri(self) -> str:
+        """Address of the store, ending in a slash."""
+
+    @abstractmethod
+    def check(self) -> str:
+        """Prove that an object can be written and read; return a sentence saying where."""
+
+    def uri(self, key: str) -> str:
+        """Address of an object, e.g. ``s3://bucket/key`` or ``file:///folder/key``."""
+        return self.root_uri + readable_key(key)
+
+    def parse_uri(self, uri: str) -> str:
+        """Key of an address of this store; a bare key is returned as it is.
+
+        Raises
+        ------
+        ContractError
+            ``URI_ELSEWHERE`` if the address belongs to another store.
+        """
+        if uri.startswith(self.root_uri):
+            return readable_key(uri.removeprefix(self.root_uri))
+        if "://" in uri or uri.startswith("/"):
+            raise ContractError(
+                "URI_ELSEWHERE",
+                f"{uri!r} is not an object of the store in use, {self.root_uri}",
+                uri,
+                ("set the ISLANDFLOW_* variables of the profile that the object belongs to",),
+            )
+        return readable_key(uri)
+
+    def put_exact(self, key: str, data: bytes) -> bool:
+        """`put_if_absent`, and an existing object must hold the same bytes.
+
+        Raises
+        ------
+        IntegrityError
+            ``OBJECT_DIFFERS``, naming the key and both digests.
+        """
+        if self.put_if_absent(key, data):
+            return True
+        ours, theirs = file_digest(data), file_digest(self.get(key))
+        if ours == theirs:
+            return False
+        raise IntegrityError(
+            "OBJECT_DIFFERS",
+            f"cannot store {self.uri(key)}: an object with other bytes is there, "
+            f"stored {theirs}, ours {ours}",
+            key,
+            (f"look at both, then run: islandflow repair {self.uri(key)}",),
+        )
+
+
+def file_digest(data: bytes | memoryview) -> str:
+    """BLAKE3 over raw bytes, as ``blake3:…``; not the content digest of a table."""
+    return f"blake3:{blake3(data).hexdigest()}"
+
+
+def aside_key(root: str, key: str) -> str:
+    """A fresh place below `root` that keeps the object's own name readable."""
+    return f"{root}{secrets.token_hex(6)}/{readable_key(key)}"
+
+
+def _key_error(key: str, what: str) -> ContractError:
+    return ContractError(
+        "KEY_INVALID",
+        f"the object key {key[:120]!r} {what}",
+        key[:120],
+        ("write a key such as scenarios/trend-up/seed=7/v1/dataset.parquet",),
+    )

@@ -1,0 +1,64 @@
+"""The one set of resources that a profile is made of: settings, store, database, engine.
+
+Everything is made at first use and cheap to make again, because Dagster sets
+resources up more than once a run. What each part does lives in its own module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from islandflow_resources.folder_store import FolderStore
+from islandflow_resources.s3_store import S3Store
+from islandflow_resources.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from islandflow_resources.database import Database
+    from islandflow_resources.engine_runtime import EngineRuntime
+    from islandflow_resources.object_store import ObjectStore
+
+
+class ResourceSet:
+    """Store, database and engine runtime of one `Settings`.
+
+    Examples
+    --------
+    >>> ResourceSet.from_environment({"ISLANDFLOW_HOME": "/data"}).store
+    FolderStore('/data/objects')
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> ResourceSet:
+        """Make the set that the environment chooses; see `load_settings`."""
+        return cls(load_settings(environ))
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The folder or the bucket."""
+        if self.settings.s3 is None:
+            return FolderStore(self.settings.objects_home)
+        return S3Store(self.settings.s3)
+
+    @cached_property
+    def database(self) -> Database:
+        """The registry and results index; its tables are made by `Database.migrate`."""
+        # Imported here: SQLAlchemy takes a second that many commands never need.
+        from islandflow_resources.database import Database
+
+        return Database(self.settings.database_url)
+
+    @cached_property
+    def engine_runtime(self) -> EngineRuntime:
+        """Threads, memory budget and kernel cache of this process."""
+        from islandflow_resources.engine_runtime import EngineRuntime
+
+        return EngineRuntime(
+            threads=self.settings.threads,
+            memory_mb=self.settings.memory_mb,
+            kernel_home=self.settings.kernel_home,
+        )

@@ -1,0 +1,338 @@
+"""From environment variables to one frozen `Settings`; nowhere else is the environment read.
+
+`SETTINGS` is the authoritative table of the variables. The profile is inferred:
+no server named means embedded, all servers named means services, and anything
+in between is refused with all that is missing. The stores and databases made
+from the settings live in ``resource_set``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from contracts.errors import ConfigurationError, Problem
+
+Profile: TypeAlias = Literal["embedded", "services"]
+
+PREFIX = "ISLANDFLOW_"
+MIN_MEMORY_MB = 64
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable.
+
+    Attributes
+    ----------
+    name : str
+        The variable.
+    default : str
+        What holds when it is unset, in words or as the value; empty if nothing.
+    required_with : str
+        Profile that needs it, or empty.
+    doc : str
+        What it sets, one sentence.
+    secret : bool
+        Never shown in messages, logs or representations.
+    """
+
+    name: str
+    default: str
+    required_with: str
+    doc: str
+    secret: bool = False
+
+
+SETTINGS = (
+    Setting(
+        "ISLANDFLOW_HOME",
+        "./.islandflow",
+        "",
+        "Folder of Dagster's instance, the kernel cache and, in the embedded profile, everything.",
+    ),
+    Setting(
+        "ISLANDFLOW_S3_ENDPOINT",
+        "",
+        "services",
+        "Address of the S3-compatible store, e.g. http://127.0.0.1:8333.",
+    ),
+    Setting("ISLANDFLOW_S3_BUCKET", "", "services", "Bucket that holds every object; must exist."),
+    Setting("ISLANDFLOW_S3_ACCESS_KEY", "", "services", "Access key of the store.", secret=True),
+    Setting("ISLANDFLOW_S3_SECRET_KEY", "", "services", "Secret key of the store.", secret=True),
+    Setting("ISLANDFLOW_S3_REGION", "us-east-1", "", "Region that requests are signed for."),
+    Setting(
+        "ISLANDFLOW_DATABASE_URL",
+        "",
+        "services",
+        "Database of the registry and the results, postgresql+psycopg://user:password@host:port/name.",
+        secret=True,
+    ),
+    Setting("ISLANDFLOW_THREADS", "all cores", "", "Threads that the engine computes with."),
+    Setting("ISLANDFLOW_MEMORY_MB", "1024", "", "Memory that one batch of the engine may use."),
+    Setting("ISLANDFLOW_LOG_LEVEL", "INFO", "", f"One of {', '.join(LOG_LEVELS)}."),
+)
+
+_SERVICES = tuple(row.name for row in SETTINGS if row.required_with == "services")
+
+
+@dataclass(frozen=True, slots=True)
+class S3Settings:
+    """Where the bucket is and how to sign for it."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says, checked.
+
+    Attributes
+    ----------
+    profile : {"embedded", "services"}
+    home : Path
+        Absolute.
+    database_url : str
+        SQLAlchemy URL: SQLite below `home`, or PostgreSQL.
+    s3 : S3Settings or None
+        None in the embedded profile.
+    threads : int
+    memory_mb : int
+    log_level : str
+    """
+
+    profile: Profile
+    home: Path
+    database_url: str = field(repr=False)
+    s3: S3Settings | None
+    threads: int
+    memory_mb: int
+    log_level: str
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of Dagster's instance."""
+        return self.home / "dagster"
+
+    @property
+    def kernel_home(self) -> Path:
+        """Folder that holds compiled kernels, below it one folder per engine digest."""
+        return self.home / "kernels"
+
+    @property
+    def objects_home(self) -> Path:
+        """Folder that is the object store of the embedded profile."""
+        return self.home / "objects"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Parameters
+    ----------
+    environ : mapping, optional
+        Variables; the process's own by default. An empty value counts as unset.
+
+    Raises
+    ------
+    ConfigurationError
+        With every problem at once: ``SETTING_UNKNOWN``, ``PROFILE_INCOMPLETE``,
+        ``SETTING_INVALID``.
+    """
+    source = os.environ if environ is None else environ
+    given = {name: value for name, value in source.items() if name.startswith(PREFIX) and value}
+    problems = [*_unknown(given), *_missing(given), *_invalid(given)]
+    if problems:
+        first, *others = problems
+        raise ConfigurationError(first.code, first.message, first.loc, first.hints, tuple(others))
+    home = _home(given.get("ISLANDFLOW_HOME", ""))
+    services = bool(given.keys() & set(_SERVICES))
+    return Settings(
+        profile="services" if services else "embedded",
+        home=home,
+        database_url=given.get("ISLANDFLOW_DATABASE_URL", f"sqlite:///{home / 'islandflow.db'}"),
+        s3=_s3(given) if services else None,
+        threads=int(given.get("ISLANDFLOW_THREADS") or _cores()),
+        memory_mb=int(given.get("ISLANDFLOW_MEMORY_MB", "1024")),
+        log_level=given.get("ISLANDFLOW_LOG_LEVEL", "INFO").upper(),
+    )
+
+
+def process_environment(settings: Settings) -> dict[str, str]:
+    """Variables under which Dagster and a child process see the same `settings`.
+
+    ``DAGSTER_HOME`` is derived. In the services profile Dagster's own storage gets
+    a database of its own on the same server, named ``{database}_dagster``, because
+    both keep a table of migrations; and its log manager gets the store's keys under
+    the names that boto3 reads. Holds secrets in the services profile.
+    """
+    variables = {
+        "ISLANDFLOW_HOME": str(settings.home),
+        "ISLANDFLOW_THREADS": str(settings.threads),
+        "ISLANDFLOW_MEMORY_MB": str(settings.memory_mb),
+        "ISLANDFLOW_LOG_LEVEL": settings.log_level,
+        "DAGSTER_HOME": str(settings.dagster_home),
+    }
+    if settings.s3 is None:
+        return variables
+    server = urlsplit(settings.database_url)
+    return variables | {
+        "DAGSTER_PG_HOST": server.hostname or "127.0.0.1",
+        "DAGSTER_PG_PORT": str(server.port or 5432),
+        "DAGSTER_PG_USER": unquote(server.username or ""),
+        "DAGSTER_PG_PASSWORD": unquote(server.password or ""),
+        "DAGSTER_PG_DB": f"{server.path.strip('/')}_dagster",
+        "AWS_ACCESS_KEY_ID": settings.s3.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.s3.secret_key,
+        "ISLANDFLOW_S3_ENDPOINT": settings.s3.endpoint,
+        "ISLANDFLOW_S3_BUCKET": settings.s3.bucket,
+        "ISLANDFLOW_S3_ACCESS_KEY": settings.s3.access_key,
+        "ISLANDFLOW_S3_SECRET_KEY": settings.s3.secret_key,
+        "ISLANDFLOW_S3_REGION": settings.s3.region,
+        "ISLANDFLOW_DATABASE_URL": settings.database_url,
+    }
+
+
+def apply_environment(settings: Settings) -> None:
+    """Let this process and its children see `process_environment`."""
+    os.environ.update(process_environment(settings))
+
+
+def export_lines(settings: Settings) -> str:
+    """Shell text that sets `process_environment`, one quoted ``export`` per line."""
+    variables = process_environment(settings)
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def settings_table() -> str:
+    """`SETTINGS` as a Markdown table, for the README."""
+    lines = ["| variable | default | needed for | sets |", "|---|---|---|---|"]
+    for row in SETTINGS:
+        default = f"`{row.default}`" if row.default and " " not in row.default else row.default
+        doc = row.doc + (" Secret." if row.secret else "")
+        lines.append(f"| `{row.name}` | {default} | {row.required_with} | {doc} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cores() -> int:
+    """Cores this process may use: a container's share, not the machine's."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _home(text: str) -> Path:
+    return Path(os.path.abspath(os.path.expanduser(text or ".islandflow")))
+
+
+def _s3(given: Mapping[str, str]) -> S3Settings:
+    return S3Settings(
+        endpoint=given["ISLANDFLOW_S3_ENDPOINT"].rstrip("/"),
+        bucket=given["ISLANDFLOW_S3_BUCKET"],
+        region=given.get("ISLANDFLOW_S3_REGION", "us-east-1"),
+        access_key=given["ISLANDFLOW_S3_ACCESS_KEY"],
+        secret_key=given["ISLANDFLOW_S3_SECRET_KEY"],
+    )
+
+
+def _unknown(given: Mapping[str, str]) -> list[Problem]:
+    known = [row.name for row in SETTINGS]
+    problems: list[Problem] = []
+    for name in sorted(given.keys() - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        problems.append(
+            Problem("SETTING_UNKNOWN", f"{name} is no setting of islandflow", name, (hint,))
+        )
+    return problems
+
+
+def _missing(given: Mapping[str, str]) -> list[Problem]:
+    present = [name for name in _SERVICES if name in given]
+    missing = [name for name in _SERVICES if name not in given]
+    if not present or not missing:
+        return []
+    return [
+        Problem(
+            "PROFILE_INCOMPLETE",
+            f"the services profile is half configured: {', '.join(present)} "
+            f"{'is' if len(present) == 1 else 'are'} set, missing: {', '.join(missing)}",
+            missing[0],
+            (
+                f"set {', '.join(missing)} as well",
+                f"or unset {', '.join(present)} to work in the embedded profile",
+            ),
+        )
+    ]
+
+
+def _invalid(given: Mapping[str, str]) -> list[Problem]:
+    checks = {
+        "ISLANDFLOW_S3_ENDPOINT": _endpoint_problem,
+        "ISLANDFLOW_S3_BUCKET": _bucket_problem,
+        "ISLANDFLOW_DATABASE_URL": _database_problem,
+        "ISLANDFLOW_THREADS": lambda value: _integer_problem(value, 1),
+        "ISLANDFLOW_MEMORY_MB": lambda value: _integer_problem(value, MIN_MEMORY_MB),
+        "ISLANDFLOW_LOG_LEVEL": _level_problem,
+    }
+    problems: list[Problem] = []
+    for name, check in checks.items():
+        found = check(given[name]) if name in given else None
+        if found is not None:
+            message, hint = found
+            problems.append(Problem("SETTING_INVALID", f"{name} {message}", name, (hint,)))
+    return problems
+
+
+def _endpoint_problem(value: str) -> tuple[str, str] | None:
+    parts = urlsplit(value)
+    hint = "write scheme, host and port, e.g. http://127.0.0.1:8333"
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return f"is {value!r}, which is no http:// or https:// address", hint
+    if parts.path not in ("", "/") or parts.query or parts.username:
+        return "carries more than scheme, host and port", hint
+    return None
+
+
+def _bucket_problem(value: str) -> tuple[str, str] | None:
+    if _BUCKET.fullmatch(value):
+        return None
+    return f"is {value!r}, which is no bucket name", "write 3 to 63 of a-z 0-9 . -"
+
+
+def _database_problem(value: str) -> tuple[str, str] | None:
+    scheme, separator, _ = value.partition("://")
+    hint = "write postgresql+psycopg://user:password@host:port/name"
+    if not separator:
+        return "is no database URL", hint
+    if scheme == "postgresql+psycopg":
+        return None if urlsplit(value).path.strip("/") else ("names no database", hint)
+    if scheme.startswith("sqlite"):
+        hint = "unset it together with the S3 settings: the embedded profile has its own SQLite"
+        return "names SQLite, which the services profile does not use", hint
+    return f"starts with {scheme}://, a driver that is not installed here", hint
+
+
+def _integer_problem(value: str, least: int) -> tuple[str, str] | None:
+    if value.isascii() and value.isdigit() and len(value) < 10 and int(value) >= least:
+        return None
+    return f"is {value!r}, not an integer of at least {least}", f"write e.g. {max(least, 4)}"
+
+
+def _level_problem(value: str) -> tuple[str, str] | None:
+    if value.upper() in LOG_LEVELS:
+        return None
+    return f"is {value!r}", f"write one of {', '.join(LOG_LEVELS)}"

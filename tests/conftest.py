@@ -1,0 +1,41 @@
+"""Rules of every test session: only loopback, no settings from outside, no empty test file.
+
+Fixtures with real servers are in tests/servers.py; fixtures of one package stand in its own folder.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from tests.guard.sitecustomize import install as refuse_off_loopback
+
+pytest_plugins = ["tests.servers"]
+
+_OUTSIDE_SETTINGS = ("ISLANDFLOW_", "DAGSTER_", "AWS_", "PG")
+
+for _name in [name for name in os.environ if name.startswith(_OUTSIDE_SETTINGS)]:
+    del os.environ[_name]
+_guard_folder = str(Path(__file__).with_name("guard"))
+_python_path = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [_guard_folder, *(entry for entry in _python_path if entry and entry != _guard_folder)]
+)
+refuse_off_loopback()
+
+# Two shared cores make any one example slow by chance; how long tests take is judged by the suite.
+settings.register_profile("islandflow", deadline=None, print_blob=True)
+settings.load_profile("islandflow")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector):
+    """Fail a test module from which no test was collected: a typo must not look like a pass."""
+    report = yield
+    if isinstance(collector, pytest.Module) and report.passed and not report.result:
+        report.outcome = "failed"
+        report.longrepr = (
+            f"{collector.nodeid} holds no test: name its functions test_*, or remove it"
+        )
+    return report

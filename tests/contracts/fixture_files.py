@@ -1,0 +1,68 @@
+"""The documents under contracts/fixtures as the tests read them, and how each kind is loaded.
+
+A kind is the name of a folder of valid documents; the broken ones of the same kind lie under
+invalid/, and invalid/index.json says how each must be refused.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from contracts.backtest import RESULT, SETTINGS
+from contracts.costs import COSTS
+from contracts.document import load
+from contracts.manifest import MANIFEST
+from contracts.scenario import SCENARIO, load_scenario
+from contracts.strategy import STRATEGY, load_strategy
+from tests.architecture.sources import ROOT
+
+FOLDER = ROOT / "contracts" / "fixtures"
+INVALID = FOLDER / "invalid"
+INDEX: dict[str, dict[str, Any]] = json.loads((INVALID / "index.json").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of document: its folder, its noun, its schema and its ways in."""
+
+    folder: str
+    noun: str
+    schema: str
+    adapter: TypeAdapter
+    load: Callable[[bytes | str], Any]
+
+
+def _kind(folder: str, noun: str, schema: str, adapter: TypeAdapter, read: Any = None) -> Kind:
+    return Kind(folder, noun, schema, adapter, read or (lambda data: load(adapter, data, noun)))
+
+
+KINDS = {
+    kind.folder: kind
+    for kind in (
+        _kind("scenarios", "scenario", "scenario", SCENARIO, load_scenario),
+        _kind("strategies", "strategy", "strategy", STRATEGY, load_strategy),
+        _kind("costs", "costs", "costs", COSTS),
+        _kind("backtest_settings", "backtest settings", "backtest_settings", SETTINGS),
+        _kind("backtest_result", "backtest result", "backtest_result", RESULT),
+        _kind("manifest", "manifest", "manifest", MANIFEST),
+    )
+}
+
+
+def valid_files(*folders: str) -> list[Path]:
+    """Every valid document of the kinds, sorted; of all kinds if none is named."""
+    return [path for name in folders or KINDS for path in sorted((FOLDER / name).iterdir())]
+
+
+def kind_of(path: Path) -> Kind:
+    """The kind of a document by its folder."""
+    return KINDS[path.parent.name]
+
+
+def document(path: Path) -> dict[str, Any]:
+    """The JSON object in a valid document."""
+    return json.loads(path.read_text("utf-8"))

@@ -1,0 +1,53 @@
+"""Backtest settings and results: defaults, metrics, and that a result reads back."""
+
+import pytest
+
+from contracts.backtest import METRICS, MIN_DAYS, RESULT, SETTINGS, bars_per_day
+from contracts.canonical import canonical_json
+from contracts.document import load
+from tests.contracts.fixture_files import document, valid_files
+
+
+def test_no_settings_given_are_the_defaults():
+    settings = load(SETTINGS, "{}", "backtest settings")
+    assert (settings.initial_cash, settings.bar_delay) == (100_000.0, 1)
+    assert settings.costs.fee_bps == 1.0
+    assert settings.document() == {}
+
+
+def test_settings_hold_only_what_differs():
+    (path,) = valid_files("backtest_settings")
+    settings = load(SETTINGS, path.read_bytes(), "backtest settings")
+    assert settings.document() == {
+        "initial_cash": 50_000.0,
+        "costs": {"fee_bps": 2.0, "slippage": {"k_vol": 0.1}},
+    }
+
+
+def test_the_metrics_are_named_once_and_keep_their_order():
+    assert METRICS == (
+        *("total_return", "annual_return", "volatility", "sharpe", "sortino"),
+        *("gain_loss_sortino", "max_drawdown", "calmar", "win_rate", "profit_factor"),
+        *("exposure", "turnover", "trades", "daily_return_p5", "worst_1pct_mean"),
+        "recovery_bars",
+    )
+    assert MIN_DAYS == 20
+
+
+def test_a_result_reads_back_with_its_missing_metrics_and_their_reasons():
+    (path,) = valid_files("backtest_result")
+    result = load(RESULT, path.read_bytes(), "backtest result")
+    assert set(result.metrics) == set(METRICS)
+    assert result.metrics["sharpe"] is None
+    assert result.reasons == {"sharpe": "fewer than 20 days"}
+    again = load(RESULT, canonical_json(result.document()), "backtest result")
+    assert again == result
+    assert {**again.document(), "status": "ok"} == document(path)
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "bars"),
+    [("1m", 1440), ("5m", 288), ("15m", 96), ("1h", 24), ("4h", 6), ("1d", 1)],
+)
+def test_a_day_has_as_many_bars_as_fit_around_the_clock(timeframe, bars):
+    assert bars_per_day(timeframe) == bars

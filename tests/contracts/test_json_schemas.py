@@ -1,0 +1,178 @@
+"""The exported JSON Schemas: no drift, and the models' verdict under an independent validator."""
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from jsonschema import Draft202012Validator
+
+from contracts import scenario, strategy
+from contracts.canonical import parse_document
+from contracts.document import validate
+from contracts.errors import ContractError, Problem
+from contracts.json_schemas import DIALECT, NAMES, schema_text, schemas
+from tests.architecture.sources import ROOT
+from tests.contracts.fixture_files import INDEX, INVALID, KINDS, document, kind_of, valid_files
+from tests.properties import documents, scenarios
+
+FOLDER = ROOT / "contracts" / "schemas"
+REGENERATE = "run `islandflow schema export --out contracts/schemas`"
+VALIDATORS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
+FUZZ = settings(
+    derandomize=True, database=None, max_examples=300, suppress_health_check=list(HealthCheck)
+)
+INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_on_disk_is_what_the_models_say(name):
+    written = (FOLDER / f"{name}.json").read_text("utf-8")
+    assert written == schema_text(name), f"contracts/schemas/{name}.json is stale: {REGENERATE}"
+
+
+def test_there_is_a_file_for_every_schema_and_no_other():
+    assert {path.name for path in FOLDER.iterdir()} == {f"{name}.json" for name in NAMES}, (
+        REGENERATE
+    )
+    assert {kind.schema for kind in KINDS.values()} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_schema_is_of_its_dialect_and_names_itself(name):
+    schema = schemas()[name]
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == DIALECT
+    assert re.fullmatch(rf"urn:islandflow:{name}:[0-9.]+", schema["$id"])
+    assert (
+        schema_text(name)
+        == json.dumps(json.loads(schema_text(name)), indent=2, sort_keys=True, ensure_ascii=False)
+        + "\n"
+    )
+
+
+def test_the_rules_beyond_a_schema_stand_beside_it():
+    for name, module in (("scenario", scenario), ("strategy", strategy)):
+        listed = schemas()[name]["x-beyond-schema"]
+        assert listed[: len(module.BEYOND_SCHEMA)] == list(module.BEYOND_SCHEMA)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_object_of_a_schema_is_closed(name):
+    free = {"metrics", "reasons", "columns", "spec", "settings"}
+
+    def objects(node, key=""):
+        if isinstance(node, dict):
+            if node.get("type") == "object" and key not in free:
+                yield node
+            for inner, child in node.items():
+                yield from objects(child, inner)
+        if isinstance(node, list):
+            for child in node:
+                yield from objects(child)
+
+    closed = [node.get("additionalProperties") for node in objects(schemas()[name])]
+    assert closed
+    assert set(closed) == {False}
+
+
+@pytest.mark.parametrize("path", valid_files(), ids=lambda path: path.stem)
+def test_a_valid_fixture_passes_its_schema(path):
+    validator = VALIDATORS[kind_of(path).schema]
+    assert [error.message for error in validator.iter_errors(document(path))] == []
+
+
+@pytest.mark.parametrize("path", valid_files(), ids=lambda path: path.stem)
+def test_what_is_hashed_passes_its_schema(path):
+    kind = kind_of(path)
+    VALIDATORS[kind.schema].validate(kind.load(path.read_bytes()).document())
+
+
+@pytest.mark.parametrize("name", [name for name in INDEX if "/parser_" not in name])
+def test_a_schema_sees_what_is_wrong_with_a_broken_fixture_if_it_is_structural(name):
+    kind = KINDS[name.partition("/")[0]]
+    parsed = parse_document((INVALID / name).read_bytes())
+    refused = not VALIDATORS[kind.schema].is_valid(parsed)
+    structural = INDEX[name]["structural"] or INDEX[name]["loc"] == "/risk"
+    assert refused == structural
+
+
+def beyond(problem: Problem, parsed) -> bool:
+    """Whether the problem is one that ``x-beyond-schema`` lists."""
+    value = parsed.get(problem.loc[1:]) if isinstance(parsed, dict) else None
+    if problem.loc == "/start_time":
+        return isinstance(value, str) and bool(INSTANT.fullmatch(value))
+    if problem.loc == "/seed":
+        return isinstance(value, str) and len(value) == 19
+    return problem.code.endswith("RULE_BROKEN")
+
+
+def verdicts(kind, data) -> tuple[bool, bool, bool] | None:
+    """Model, schema, and whether only rules beyond a schema are broken; None if unreadable."""
+    try:
+        parsed = parse_document(data)
+    except ContractError:
+        return None
+    schema = VALIDATORS[kind.schema].is_valid(parsed)
+    try:
+        validate(kind.adapter, parsed, kind.noun)
+    except ContractError as error:
+        return False, schema, all(beyond(problem, parsed) for problem in error.problems)
+    return True, schema, False
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_model_and_schema_agree_on_every_mutated_fixture(name):
+    kind = KINDS[name]
+    fixtures = [document(path) for path in valid_files(name)]
+    seen = {True: 0, False: 0}
+
+    @FUZZ
+    @given(documents.inputs(fixtures))
+    def agree(data: bytes) -> None:
+        judged = verdicts(kind, data)
+        if judged is None:
+            return
+        model, schema, only_beyond = judged
+        assert schema == (model or only_beyond)
+        seen[model] += 1
+
+    agree()
+    assert min(seen.values()) > 5, seen
+
+
+@settings(FUZZ, max_examples=150)
+@given(scenarios.wild_documents())
+def test_every_valid_scenario_passes_the_schema(written):
+    assert verdicts(KINDS["scenarios"], json.dumps(written)) == (True, True, False)
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "valid"),
+    [
+        ("seed", "1.0", True),
+        ("seed", "1e18", True),
+        ("seed", "9007199254740993.0", True),
+        ("seed", "1e19", False),
+        ("seed", '"9223372036854775807"', True),
+        ("seed", '"1\\n"', False),
+        ("seed", "-0.0", True),
+        ("seed", "false", False),
+        ("duration_bars", "1e4", True),
+        ("duration_bars", "1e300", False),
+        ("duration_bars", "true", False),
+        ("start_price", "true", False),
+        ("start_price", "9007199254740993", True),
+        ("start_price", "1e-320", True),
+        ("id", '"a\\n"', False),
+        ("start_time", '"2024-01-01T00:00:00Z\\n"', False),
+        ("start_time", '"٢٠٢٤-01-01T00:00:00Z"', False),
+        ("volume", "{}", True),
+        ("volume", "null", False),
+    ],
+)
+def test_model_and_schema_agree_where_validators_are_known_to_differ(field, text, valid):
+    path = next(path for path in valid_files("scenarios") if "trend_up" in path.stem)
+    written = {key: value for key, value in document(path).items() if key != field}
+    data = json.dumps(written)[:-1] + f', "{field}": {text}}}'
+    assert verdicts(KINDS["scenarios"], data) == (valid, valid, False)

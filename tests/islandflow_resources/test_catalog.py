@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+
+from contracts.columns import BARS, SCHEMAS, TRADES
+from contracts.seeds import MAX_SEED
+from islandflow_resources.catalog import open_catalogue
+from islandflow_resources.tables import from_arrays, store_table
+from tests.islandflow_resources.test_database import result
+
+
+def store_bars(store, scenario, seed, first_ticks, tick_size):
+    ticks = first_ticks + np.arange(3)
+    arrays = {name: ticks for name in BARS.names} | {"ts_ns": np.arange(3) * 60_000_000_000}
+    key = f"scenarios/{scenario}/{'a' * 64}/seed={seed}/v1/dataset.parquet"
+    store_table(store, key, from_arrays(BARS, arrays), BARS, {"tick_size": tick_size})
+
+
+@pytest.fixture
+def filled(object_store):
+    store_bars(object_store, "trend", 7, 10_000, "0.01")
+    store_bars(object_store, "trend", MAX_SEED, 20_000, "0.01")
+    store_bars(object_store, "shocks", 7, 10_000, "0.5")
+    trades = {name: np.arange(2, dtype=float) for name in TRADES.names}
+    trades |= {"ts_ns": np.arange(2), "bar": np.arange(2), "side": np.ones(2, np.int8)}
+    trades["reason"] = ["rule 0", "rule 1"]
+    table = from_arrays(TRADES, trades)
+    store_table(object_store, f"backtests/{'b' * 64}/trades.parquet", table, TRADES)
+    return object_store
+
+
+def test_bars_show_float_prices_by_each_files_own_tick_size(filled):
+    with open_catalogue(filled) as catalogue:
+        rows = catalogue.sql(
+            "SELECT scenario_id, seed, min(open), max(close), max(volume), max(high_ticks) "
+            "FROM bars GROUP BY ALL ORDER BY scenario_id, seed"
+        ).fetchall()
+    assert rows == [
+        ("shocks", 7, 5_000.0, 5_001.0, 10_002.0, 10_002),
+        ("trend", 7, 100.0, 100.02, 10_002.0, 10_002),
+        ("trend", MAX_SEED, 200.0, 200.02, 20_002.0, 20_002),
+    ]
+
+
+def test_paths_become_columns_and_timestamps_can_be_read(filled):
+    with open_catalogue(filled) as catalogue:
+        row = catalogue.sql(
+            "SELECT scenario_hash, version, strftime(max(ts), '%H:%M') FROM bars "
+            "WHERE seed = 7 AND scenario_id = 'trend' GROUP BY ALL"
+        ).fetchone()
+        trades = catalogue.sql("SELECT cache_key, reason FROM trades ORDER BY bar").fetchall()
+    assert row == ("a" * 64, "1", "00:02")
+    assert trades == [("b" * 64, "rule 0"), ("b" * 64, "rule 1")]
+
+
+def test_every_layout_has_a_view_even_before_anything_is_stored(object_store):
+    with open_catalogue(object_store) as catalogue:
+        for name in [*(schema.name for schema in SCHEMAS[:4]), "results"]:
+            assert catalogue.sql(f"SELECT count(*) FROM {name}").fetchone() == (0,)
+        empty = catalogue.sql("DESCRIBE bars").fetchall()
+    store_bars(object_store, "trend", 7, 10_000, "0.01")
+    with open_catalogue(object_store) as catalogue:
+        full = catalogue.sql("DESCRIBE bars").fetchall()
+    assert {row[0]: row[1] for row in full}.items() >= {row[0]: row[1] for row in empty}.items()
+
+
+def test_results_of_the_database_stand_beside_the_files(filled):
+    with open_catalogue(filled, [result(1), result(2, sharpe=1.5)]) as catalogue:
+        rows = catalogue.sql("SELECT seed, sharpe FROM results ORDER BY seed").fetchall()
+    assert rows == [(1, None), (2, 1.5)]

@@ -1,0 +1,105 @@
+import subprocess
+import sys
+import time
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from contracts.errors import ConfigurationError
+from islandflow_resources import migrations
+from islandflow_resources.connections import WRITE, make_engine
+from islandflow_resources.database import Database
+from islandflow_resources.migrate import _REVISIONS, needs_upgrade, upgrade
+from islandflow_resources.models import HEAD, Base
+from tests.islandflow_resources.workers import migrate_at
+
+
+@pytest.fixture
+def engine(database_url):
+    made = make_engine(database_url).execution_options(**{WRITE: True})
+    yield made
+    made.dispose()
+
+
+def scripts():
+    config = Config()
+    config.set_main_option("script_location", migrations.__path__[0])
+    return ScriptDirectory.from_config(config)
+
+
+def test_the_scripts_and_the_constants_name_the_same_revisions():
+    revisions = [script.revision for script in scripts().walk_revisions()]
+    assert tuple(reversed(revisions)) == _REVISIONS
+    assert scripts().get_heads() == [HEAD]
+
+
+def test_the_migrated_tables_are_those_of_the_models(engine):
+    with engine.begin() as connection:
+        upgrade(connection)
+    with engine.begin() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_an_upgrade_is_whole_or_nothing(engine):
+    with pytest.raises(RuntimeError, match="in the middle"), engine.begin() as connection:
+        upgrade(connection)
+        raise RuntimeError("in the middle")
+    with engine.begin() as connection:
+        assert needs_upgrade(connection)
+        upgrade(connection)
+        assert not needs_upgrade(connection)
+
+
+def test_every_downgrade_leaves_an_empty_database_that_can_be_upgraded(engine):
+    from alembic import command
+
+    config = Config()
+    config.set_main_option("script_location", migrations.__path__[0])
+    with engine.begin() as connection:
+        upgrade(connection)
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        names = set(connection.dialect.get_table_names(connection))
+        assert names == {"alembic_version"}
+        upgrade(connection)
+        assert not needs_upgrade(connection)
+
+
+@pytest.mark.faults
+def test_four_processes_may_migrate_an_empty_database_at_once(database_url, writers):
+    moment_s = time.time() + 1.5
+    futures = [writers.submit(migrate_at, database_url, moment_s) for _ in range(4)]
+    sentences = {future.result() for future in futures}
+    assert len(sentences) == 1
+    assert "at revision 0001" in sentences.pop()
+
+
+def test_a_newer_database_is_refused_and_left_alone(database_url):
+    database = Database(database_url)
+    database.migrate()
+    with database._engine().execution_options(**{WRITE: True}).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.dispose()
+    later = Database(database_url)
+    with pytest.raises(ConfigurationError) as caught:
+        later.scenarios()
+    assert caught.value.code == "DATABASE_NEWER"
+    assert "9999" in caught.value.message
+    later.dispose()
+
+
+def test_a_migrated_database_is_used_without_importing_the_migration_tool(tmp_path):
+    url = f"sqlite:///{tmp_path}/a/islandflow.db"
+    Database(url).migrate()
+    code = (
+        "import sys; from islandflow_resources.database import Database; "
+        f"print(Database({url!r}).scenarios(), 'alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == ["[]", "False"]

@@ -1,0 +1,86 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from contracts.columns import BARS, TRADES, Column, TableSchema
+from contracts.errors import ContractError
+from islandflow_resources.table_schemas import arrow_schema, conformed, from_arrays
+
+MIXED = TableSchema(
+    "mixed",
+    "1",
+    (
+        Column("n", "int64", "any"),
+        Column("x", "float64", "any", nullable=True),
+        Column("s", "string", "any", nullable=True),
+        Column("b", "bool", "any"),
+    ),
+)
+
+
+def mixed(**changes):
+    good = {
+        "n": np.arange(3),
+        "x": [1.5, None, 2.5],
+        "s": ["a", None, "ü"],
+        "b": np.array([True, False, True]),
+    }
+    return {name: values for name, values in (good | changes).items() if values is not None}
+
+
+def refused(arrays):
+    with pytest.raises(ContractError) as caught:
+        from_arrays(MIXED, arrays)
+    return caught.value
+
+
+def test_arrays_become_a_table_in_the_order_of_the_layout():
+    table = from_arrays(MIXED, dict(reversed(mixed().items())))
+    assert table.schema == arrow_schema(MIXED)
+    assert table.to_pylist()[1] == {"n": 1, "x": None, "s": None, "b": False}
+
+
+def test_numbers_are_not_copied():
+    arrays = {name: np.arange(10) for name in BARS.names}
+    table = from_arrays(BARS, arrays)
+    for name, values in arrays.items():
+        assert np.shares_memory(table[name].chunk(0).to_numpy(), values)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "column", "words"),
+    [
+        ({"x": None}, "TABLE_COLUMN_MISSING", "x", "missing"),
+        ({"y": [1, 2, 3]}, "TABLE_COLUMN_UNKNOWN", "y", "no column"),
+        ({"n": np.arange(3, dtype=np.int32)}, "TABLE_COLUMN_TYPE", "n", "int32, not int64"),
+        ({"n": np.arange(3.0)}, "TABLE_COLUMN_TYPE", "n", "double, not int64"),
+        ({"n": np.arange(6).reshape(3, 2)}, "TABLE_COLUMN_TYPE", "n", "2 dimensions"),
+        ({"n": ["a", "b", "c"]}, "TABLE_COLUMN_TYPE", "n", "int64"),
+        ({"n": [1, 2, 2**63]}, "TABLE_COLUMN_TYPE", "n", "int64"),
+        ({"n": [1, None, 3]}, "TABLE_COLUMN_NULL", "n", "first in row 1"),
+        ({"n": np.arange(4)}, "TABLE_COLUMN_LENGTH", "", "'n': 4"),
+    ],
+)
+def test_what_does_not_conform_is_refused_by_column(changes, code, column, words):
+    error = refused(mixed(**changes))
+    assert (error.code, error.loc) == (code, column)
+    assert words in error.message
+    assert "mixed" in error.message
+    assert "n int64, x float64" in error.hints[0] or code == "TABLE_COLUMN_LENGTH"
+
+
+def test_every_wrong_column_is_told_at_once():
+    error = refused(mixed(x=None, s=None, y=[1]))
+    assert [problem.loc for problem in error.problems] == ["x", "s", "y"]
+
+
+def test_a_column_given_twice_is_refused():
+    table = pa.Table.from_arrays([pa.array([1])] * 2, names=["n", "n"])
+    with pytest.raises(ContractError, match="twice"):
+        conformed(table, TableSchema("t", "1", (Column("n", "int64", "any"),)))
+
+
+def test_a_table_without_rows_conforms():
+    table = from_arrays(TRADES, {name: [] for name in TRADES.names})
+    assert table.num_rows == 0
+    assert table.schema == arrow_schema(TRADES)
