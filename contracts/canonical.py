@@ -21,6 +21,7 @@ from contracts.errors import ContractError
 MAX_DOCUMENT_BYTES = 1_000_000
 MAX_DEPTH = 32
 MAX_NUMBER_CHARS = 64
+MAX_KEY_CHARS = 200
 MAX_SAFE_INTEGER = 2**53
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
@@ -34,14 +35,19 @@ class _Repeated(dict[str, Json]):
 
 
 def pointer(parts: tuple[str | int, ...]) -> str:
-    """JSON pointer (RFC 6901) of a path of keys and indices.
+    """JSON pointer (RFC 6901) of a path of keys and indices, for a person to read.
+
+    Overlong keys are cut, and half a surrogate pair is shown by its escape.
 
     Examples
     --------
     >>> pointer(("params", "a/b", 0))
     '/params/a~1b/0'
     """
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    names = (str(part) for part in parts)
+    cut = (name if len(name) <= MAX_KEY_CHARS else name[:MAX_KEY_CHARS] + "…" for name in names)
+    text = "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in cut)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def canonical_json(value: Json) -> bytes:
@@ -199,7 +205,7 @@ def _refuse_node(path: tuple[str | int, ...], node: Json, what: str) -> None:
     if isinstance(node, _Repeated):
         raise ContractError(
             "DOCUMENT_DUPLICATE_KEY",
-            f"the {what} gives the key {node.key!r} twice",
+            f"the {what} gives the key {node.key[:MAX_KEY_CHARS]!r} twice",
             pointer((*path, node.key)),
             ("keep one of the two",),
         )
@@ -219,11 +225,10 @@ def _refuse_surrogates(path: tuple[str | int, ...], node: str, what: str) -> Non
     try:
         node.encode("utf-8")
     except UnicodeEncodeError as error:
-        loc = pointer(path).encode("utf-8", "backslashreplace").decode("utf-8")
         raise ContractError(
             "DOCUMENT_NOT_UTF8",
             f"the {what} holds half of a surrogate pair, which is no character",
-            loc,
+            pointer(path),
             ("write the character itself, or both halves of its escape",),
         ) from error
 

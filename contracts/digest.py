@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from typing import Annotated, TypeAlias
 
 from pydantic import StringConstraints
@@ -36,8 +37,8 @@ def recipe_digest(
     what: str,
     *,
     version: str,
-    specs: dict[str, Json] | None = None,
-    inputs: dict[str, str] | None = None,
+    specs: Mapping[str, Json] | None = None,
+    inputs: Mapping[str, str] | None = None,
     seed: int | None = None,
 ) -> str:
     """Name of a derived artefact: all that determines its content.

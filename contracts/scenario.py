@@ -305,7 +305,7 @@ def load_scenario(data: bytes | str) -> ScenarioSpec:
     ...     "duration_bars": 100, "seed": 1, "family": "trend", "volume_model": "const",
     ...     "params": {"drift": 1, "sigma": 10}}''')
     >>> spec.partition_key
-    'up-ab1ff5ce9e4a'
+    'up-832753b9ecfd'
     """
     return load(SCENARIO, data, "scenario")
 

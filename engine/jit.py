@@ -7,6 +7,9 @@ this module was imported (``islandflow_resources.engine_runtime`` sets it), else
 ``__pycache__`` beside the engine.
 """
 
+# Glue to numba and llvmlite, which carry no types.
+# pyright: basic, reportPrivateImportUsage=false, reportAttributeAccessIssue=false, reportCallIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -69,9 +72,9 @@ def _to_bits(_typingctx: Any, value: Any) -> Any:
 
 @overload(float_from_bits)
 def _float_from_bits(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return lambda bits: _to_float(bits)
+    return lambda bits: _to_float(bits)  # noqa: PLW0108 - numba types the lambda
 
 
 @overload(bits_from_float)
 def _bits_from_float(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return lambda value: _to_bits(value)
+    return lambda value: _to_bits(value)  # noqa: PLW0108

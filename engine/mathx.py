@@ -5,7 +5,6 @@ branch-free they vectorise. Accuracy is tested against a high-precision oracle i
 ``tests/engine/test_mathx.py``. Random bits live in ``rng``.
 """
 
-# ruff: noqa: PLR2004, ERA001
 from __future__ import annotations
 
 import math
@@ -27,6 +26,9 @@ _SQRT_HALF = 0.7071067811865476
 # 2⁵² as a double and its bits: or-ing a small integer in converts it to a double
 _INT_BITS = np.uint64(0x4330000000000000)
 _INT = 4503599627370496.0
+CENTRE = 0.425
+FAR_TAIL = 1.4e-11
+"""Below this tail probability the quantile takes its third branch (√25 = 5)."""
 
 
 @kernel
@@ -101,7 +103,7 @@ def log(x: float) -> float:
 
 
 @kernel
-def _central(q: float) -> float:
+def central(q: float) -> float:
     """Normal quantile for |p − ½| ≤ 0.425 (Wichura 1988, AS 241, PPND16)."""
     r = 0.180625 - q * q
     a = 2509.0809287301226727
@@ -124,7 +126,7 @@ def _central(q: float) -> float:
 
 
 @kernel
-def _middle_tail(r: float) -> float:
+def middle_tail(r: float) -> float:
     """Absolute normal quantile for r = √(−log p) ≤ 5 (Wichura 1988, AS 241)."""
     r = r - 1.6
     c = 7.7454501427834140764e-4
@@ -176,9 +178,9 @@ def normal_quantile(p: float) -> float:
     Wichura, M. J. (1988), Algorithm AS 241, PPND16: relative error about 1e-16.
     """
     q = p - 0.5
-    if abs(q) <= 0.425:
-        return _central(q)
+    if abs(q) <= CENTRE:
+        return central(q)
     tail = p if q < 0.0 else 1.0 - p
     r = math.sqrt(-log(tail))
-    value = _middle_tail(r) if r <= 5.0 else _far_tail(r)
+    value = middle_tail(r) if r <= 5.0 else _far_tail(r)
     return -value if q < 0.0 else value

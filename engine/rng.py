@@ -9,15 +9,14 @@ any slice can be drawn alone. Stream names live in ``contracts.seeds``.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import math
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.arrays import Floats
 from engine.jit import kernel
-from engine.mathx import normal_quantile
-
-Floats: TypeAlias = npt.NDArray[np.float64]
+from engine.lanes import LANES, fill_four
+from engine.mathx import CENTRE, FAR_TAIL, central, log, middle_tail, normal_quantile
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -53,6 +52,20 @@ def philox(
 
 
 @kernel
+def fill_scalar(
+    seed: np.uint64, stream: np.uint64, start: int, first: Floats, second: Floats
+) -> None:
+    """`fill_uniforms` block by block, for the ends of an array and for tests."""
+    k0, k1 = seed & _LOW, seed >> _WORD
+    s0, s1 = stream & _LOW, stream >> _WORD
+    for i in range(first.shape[0]):
+        index = np.uint64(start + i)
+        w0, w1, w2, w3 = philox(index & _LOW, index >> _WORD, s0, s1, k0, k1)
+        first[i] = (np.float64(np.int64(((w1 << _WORD) | w0) >> _DROP)) + 0.5) * _UNIT
+        second[i] = (np.float64(np.int64(((w3 << _WORD) | w2) >> _DROP)) + 0.5) * _UNIT
+
+
+@kernel
 def fill_uniforms(
     seed: np.uint64, stream: np.uint64, start: int, first: Floats, second: Floats
 ) -> None:
@@ -65,19 +78,36 @@ def fill_uniforms(
     start : int
         Index of the first block.
     first, second : ndarray, shape (n,), float64
-        Lane 0 and lane 1: ``((word >> 11) + ½) 2⁻⁵³``, strictly inside (0, 1).
+        Lane 0 and lane 1: ``((word >> 11) + ½) 2⁻⁵³``, strictly inside (0, 1);
+        contiguous.
     """
-    k0, k1 = seed & _LOW, seed >> _WORD
-    s0, s1 = stream & _LOW, stream >> _WORD
-    for i in range(first.shape[0]):
-        index = np.uint64(start + i)
-        w0, w1, w2, w3 = philox(index & _LOW, index >> _WORD, s0, s1, k0, k1)
-        first[i] = (np.float64(np.int64(((w1 << _WORD) | w0) >> _DROP)) + 0.5) * _UNIT
-        second[i] = (np.float64(np.int64(((w3 << _WORD) | w2) >> _DROP)) + 0.5) * _UNIT
+    n = first.shape[0]
+    whole = n - n % LANES
+    for i in range(0, whole, LANES):
+        fill_four(seed, stream, np.uint64(start + i), first, second, i)
+    fill_scalar(seed, stream, start + whole, first[whole:], second[whole:])
 
 
 @kernel
 def to_normals(values: Floats) -> None:
-    """Replace uniforms by standard normals in place, by inverse distribution."""
+    """Replace uniforms by standard normals in place, by inverse distribution.
+
+    The text of `normal_quantile` stands here again because LLVM does not inline it:
+    centre and tail are both computed and one is chosen, which vectorises. A block
+    with a draw from the far tail, one in 10¹¹, takes the plain way.
+    """
+    far = 0
     for i in range(values.shape[0]):
-        values[i] = normal_quantile(values[i])
+        p = values[i]
+        far += 1 if p < FAR_TAIL or p > 1.0 - FAR_TAIL else 0
+    if far > 0:
+        for i in range(values.shape[0]):
+            values[i] = normal_quantile(values[i])
+        return
+    for i in range(values.shape[0]):
+        q = values[i] - 0.5
+        tail = values[i] if q < 0.0 else 1.0 - values[i]
+        outer = middle_tail(math.sqrt(-log(tail)))
+        inner = central(q)
+        outer = -outer if q < 0.0 else outer
+        values[i] = inner if abs(q) <= CENTRE else outer

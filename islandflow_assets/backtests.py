@@ -20,7 +20,6 @@ from islandflow_assets.scenarios import registered_specs, scenario_dataset
 from islandflow_assets.settings import BacktestConfig
 from islandflow_resources import summaries
 from islandflow_resources.database import Database
-from islandflow_resources.datasets import Dataset
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.failures import reported
 from islandflow_resources.materialise import (
@@ -44,7 +43,7 @@ Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResul
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[scenario_dataset],
     code_version=VERSION,
-    dagster_type=dg.Nothing,
+    dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]
     kinds={"parquet", "numba"},
     check_specs=[
         dg.AssetCheckSpec(
@@ -159,9 +158,7 @@ def _completeness(wanted: list[Partition], missing: list[Partition]) -> dg.Asset
     )
 
 
-def _shown(
-    store: ObjectStore, made: MadeResults
-) -> lineage.Published | tuple[Partition, Problem]:
+def _shown(store: ObjectStore, made: MadeResults) -> lineage.Published | tuple[Partition, Problem]:
     """The event of one partition, or its problem."""
     ref = made.dataset.ref
     cell = Partition(ref.spec.partition_key, ref.seed)

@@ -65,9 +65,7 @@ def _sampled(values: Floats) -> Floats:
     return values[_edges(values.size)]
 
 
-def _picture(
-    title: str, bands: Sequence[Band], lines: Sequence[Line]
-) -> dg.MarkdownMetadataValue:
+def _picture(title: str, bands: Sequence[Band], lines: Sequence[Line]) -> dg.MarkdownMetadataValue:
     parts = [line.values for line in lines]
     parts += [part for band in bands for part in (band.low, band.high)]
     bottom = min(float(part.min()) for part in parts)

@@ -37,7 +37,7 @@ _PREVIEW_ROWS = 5
     partitions_def=GRID,
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=SPEC_VERSION,
-    dagster_type=dg.Nothing,
+    dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]
     kinds={"json"},
 )
 def scenario_spec(
@@ -63,7 +63,7 @@ def scenario_spec(
     backfill_policy=dg.BackfillPolicy.single_run(),
     deps=[scenario_spec],
     code_version=DATASET_VERSION,
-    dagster_type=dg.Nothing,
+    dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]
     kinds={"parquet", "numba"},
     check_specs=[
         dg.AssetCheckSpec(
@@ -108,9 +108,7 @@ def scenario_dataset(
     yield from lineage.check_results(keys.SCENARIO_DATASET, _verdicts(outcomes))
 
 
-def registered_specs(
-    database: Database, cells: Sequence[Partition]
-) -> dict[str, ScenarioSpec]:
+def registered_specs(database: Database, cells: Sequence[Partition]) -> dict[str, ScenarioSpec]:
     """Scenarios of a batch by partition key.
 
     Raises

@@ -7,7 +7,6 @@ until a command needs them, because Dagster alone takes seconds.
 
 from __future__ import annotations
 
-
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -159,5 +158,3 @@ def _all_valid(files: list[Path]) -> list[ScenarioSpec]:
 def _print_each(lines: list[str]) -> None:
     for line in lines:
         sys.stdout.write(f"{line}\n")
-
-

@@ -127,9 +127,7 @@ def repair(resources: ResourceSet, uri: str) -> list[str]:
     from islandflow_jobs import verify
 
     ref = verify.dataset_of(resources.store, resources.database, uri)
-    done = verify.repair_dataset(
-        resources.store, resources.database, resources.engine_runtime, ref
-    )
+    done = verify.repair_dataset(resources.store, resources.database, resources.engine_runtime, ref)
     if not done.quarantined:
         return [f"whole, nothing to repair: {resources.store.uri(ref.dataset_key)}"]
     lines = [f"quarantined {resources.store.uri(key)}" for key in done.quarantined]
@@ -164,8 +162,8 @@ def doctor() -> tuple[list[str], bool]:
     lines.append(f"ok    profile {settings.profile}, home {settings.home}")
     healthy = True
     for examine in (
-        lambda: resources.store.check(),
-        lambda: resources.database.check(),
+        lambda: resources.store.check(),  # noqa: PLW0108 - made only when examined
+        lambda: resources.database.check(),  # noqa: PLW0108
         lambda: _engine_line(resources),
         lambda: _instance_line(resources),
     ):

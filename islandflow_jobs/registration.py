@@ -63,9 +63,7 @@ def register_strategy(database: Database, spec: StrategySpec) -> Registered:
         A ``DSL_…`` code with the place in the expression.
     """
     compile_strategy(spec)
-    row = Strategy(
-        strategy_hash=spec.strategy_hash, strategy_id=spec.id, spec=spec.document()
-    )
+    row = Strategy(strategy_hash=spec.strategy_hash, strategy_id=spec.id, spec=spec.document())
     return Registered(spec.id, database.register_strategy(row))
 
 

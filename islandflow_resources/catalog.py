@@ -156,7 +156,7 @@ class _StoreFiles(AbstractFileSystem):
         super().__init__()
         self._store = store
 
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> Any:
+    def _open(self, path: str, *_: Any, **__: Any) -> Any:
         return self._store.open(_key(path))
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:

@@ -194,8 +194,10 @@ def to_bars(table: pa.Table) -> Bars:
     """Columns of a stored table as the engine takes them, without copying."""
     from engine.paths import Bars
 
-    columns = [table[name].combine_chunks().to_numpy(zero_copy_only=True) for name in BARS.names]
-    return Bars(*columns, np.zeros(table.num_rows, dtype=np.int8))
+    columns = {
+        name: table[name].combine_chunks().to_numpy(zero_copy_only=True) for name in BARS.names
+    }
+    return Bars(**columns, label=np.zeros(table.num_rows, dtype=np.int8))
 
 
 def _table(bars: Bars) -> pa.Table:

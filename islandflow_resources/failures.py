@@ -79,9 +79,10 @@ def retry_request(retry_number: int) -> dg.RetryRequested:
 
 def mark_permanent(context: dg.OpExecutionContext | dg.AssetExecutionContext, code: str) -> None:
     """Tag the run, so that neither the daemon nor a schedule repeats what cannot succeed."""
-    if context.instance.has_run(context.run_id):
-        tags = {PERMANENT_TAG: code, _RUN_RETRIES_TAG: "0"}
-        context.instance.add_run_tags(context.run_id, tags)
+    is_asset = isinstance(context, dg.AssetExecutionContext)
+    run_id = (context.op_execution_context if is_asset else context).run_id
+    if context.instance.has_run(run_id):
+        context.instance.add_run_tags(run_id, {PERMANENT_TAG: code, _RUN_RETRIES_TAG: "0"})
 
 
 def _validation_problems(error: pydantic.ValidationError) -> tuple[Problem, ...]:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from importlib.metadata import version as library_version
+from itertools import islice
 from typing import TypeVar
 
 from contracts.backtest import BacktestSettings
@@ -170,6 +170,7 @@ def _found(store: ObjectStore, ref: DatasetRef, known: Artefact) -> Dataset | No
     except NotFoundError:
         return None
     if dataset.manifest.content_digest == known.content_digest:
+        paths.audit(ref.spec, ref.seed, datasets.to_bars(dataset.table))
         return dataset
     raise IntegrityError(
         "RECORD_DIFFERS",

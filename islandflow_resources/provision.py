@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from minio import Minio
+from sqlalchemy.exc import OperationalError
 
 from contracts.errors import DatabaseUnavailableError, StoreUnavailableError
 from islandflow_resources.resource_set import ResourceSet
@@ -82,7 +83,7 @@ def _make_database(url: str, name: str) -> str:
     return patiently(
         make,
         what=f"make the database {name}",
-        transient=lambda error: isinstance(error, sa.exc.OperationalError),
+        transient=lambda error: isinstance(error, OperationalError),
         give_up=lambda tried, _: DatabaseUnavailableError(
             "DATABASE_NOT_MADE", tried, "ISLANDFLOW_DATABASE_URL", ("start the server, then again",)
         ),

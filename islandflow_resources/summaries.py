@@ -61,9 +61,7 @@ def current_results(database: Database, settings: BacktestSettings) -> list[RunR
 def publish(store: ObjectStore, rows: list[RunResult]) -> StoredSummary:
     """Summarise results and store the table under the digest of what it gathers."""
     keys = sorted(row.cache_key for row in rows)
-    recipe = recipe_digest(
-        WHAT, version=f"1.{backtest.VERSION}", specs={"results": [*keys]}
-    )
+    recipe = recipe_digest(WHAT, version=f"1.{backtest.VERSION}", specs={"results": [*keys]})
     summary = summarise_seeds(
         [
             SeedResult(row.scenario_key, row.strategy_id, row.strategy_hash, row.seed, row.metrics)

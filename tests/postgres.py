@@ -80,6 +80,7 @@ def run_postgres(path: Path | None = None) -> Iterator[PostgresServer]:
         running.server = Server(
             command, folder, running.answers, signal.SIGINT, signal.SIGQUIT, {}, user
         )
+        running.server.rubbish = [str(folder)] if path is None else []
         running.server.start()
         try:
             yield running

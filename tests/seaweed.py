@@ -63,15 +63,15 @@ def run_s3_server(path: Path | None = None) -> Iterator[S3Server]:
     with server_folder("s3-", path) as folder:
         keys = [secrets.token_hex(8) for _ in range(4)]
         (folder / "s3.json").write_text(_identities(*keys), "utf-8")
-        server, ports = _start_seaweed(folder)
+        server, ports = _start_seaweed(folder, temporary=path is None)
         try:
             yield S3Server(server, f"http://127.0.0.1:{ports[0]}", *keys)
         finally:
             server.kill()
-            _remove_sockets(ports)
+            _remove(_sockets(ports))
 
 
-def _start_seaweed(folder: Path) -> tuple[Server, list[int]]:
+def _start_seaweed(folder: Path, *, temporary: bool) -> tuple[Server, list[int]]:
     """Start on fresh ports, again if somebody took one meanwhile."""
     (folder / "data").mkdir(exist_ok=True)
     weed = Path(sys.executable).with_name("weed")
@@ -87,10 +87,11 @@ def _start_seaweed(folder: Path) -> tuple[Server, list[int]]:
         environment = {"GOMEMLIMIT": "512MiB", "HOME": str(folder)}
         ready = functools.partial(_is_healthy, s3)
         server = Server(command.split(), folder, ready, signal.SIGTERM, signal.SIGKILL, environment)
+        server.rubbish = [*_sockets(ports), *([str(folder)] if temporary else [])]
         try:
             server.start()
         except RuntimeError:
-            _remove_sockets(ports)
+            _remove(_sockets(ports))
             if attempt == 2:
                 raise
         else:
@@ -98,11 +99,20 @@ def _start_seaweed(folder: Path) -> tuple[Server, list[int]]:
     raise AssertionError("unreachable")
 
 
-def _remove_sockets(ports: list[int]) -> None:
-    """The server leaves these in the temporary folder, whatever the environment says."""
-    for port in [*ports, *(port + 10_000 for port in ports)]:
-        for left in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
-            left.unlink(missing_ok=True)
+def _sockets(ports: list[int]) -> list[str]:
+    """What the server leaves in the temporary folder, whatever the environment says."""
+    names = ("s3", "master", "volume", "filer", "admin")
+    plain = [f"seaweedfs-{name}-{port}.sock" for name, port in zip(names, ports, strict=True)]
+    grpc = [
+        f"seaweedfs-{name}-grpc-{port + 10_000}.sock"
+        for name, port in zip(names, ports, strict=True)
+    ]
+    return [str(Path("/tmp") / name) for name in (*plain, *grpc)]
+
+
+def _remove(paths: list[str]) -> None:
+    for path in paths:
+        Path(path).unlink(missing_ok=True)
 
 
 def _is_healthy(port: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pwd
 import random
+import shlex
 import shutil
 import signal
 import socket
@@ -33,6 +34,7 @@ class Server:
     orphan_signal: int
     environment: dict[str, str]
     user: int | None = None
+    rubbish: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     watcher: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -53,7 +55,7 @@ class Server:
                 extra_groups=None if self.user is None else [],
             )
         self.process = process
-        self.watcher = _kill_when_orphaned(process.pid, self.orphan_signal)
+        self.watcher = _when_orphaned(process.pid, self.orphan_signal, self.rubbish)
         deadline = time.monotonic() + START_S
         while not self.ready():
             if process.poll() is not None or time.monotonic() > deadline:
@@ -128,7 +130,10 @@ def group_of(user: int | None) -> int | None:
     return None if user is None else pwd.getpwuid(user).pw_gid
 
 
-def _kill_when_orphaned(pid: int, number: int) -> subprocess.Popen[bytes]:
-    """A shell that waits for our end of its input to close, however we end."""
-    command = ["/bin/sh", "-c", f"read _; kill -{number} {pid}"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+def _when_orphaned(pid: int, number: int, rubbish: list[str]) -> subprocess.Popen[bytes]:
+    """A shell that cleans up once our end of its input closes, however we end."""
+    left = shlex.join(rubbish)
+    script = f"read _; kill -{number} {pid}; sleep 1; rm -rf {left}"
+    return subprocess.Popen(
+        ["/bin/sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
+    )

@@ -6,6 +6,7 @@ one function of arrays. When to fill is decided in ``kernels``.
 
 from __future__ import annotations
 
+from engine.arrays import Floats
 from engine.jit import kernel
 
 CASH, QTY, AVERAGE_PRICE, REALISED, FEES, ENTRY_FEE = 0, 1, 2, 3, 4, 5
@@ -24,7 +25,18 @@ EXIT_RULE = -1.0
 
 
 @kernel
-def fill(account, rules, bar, side, qty, close, slip, reason, fills, count):  # noqa: ANN001, ANN201
+def fill(
+    account: Floats,
+    rules: Floats,
+    bar: int,
+    side: float,
+    qty: float,
+    close: float,
+    slip: float,
+    reason: float,
+    fills: Floats,
+    count: int,
+) -> int:
     """Trade `qty` at the close moved by the slippage; returns the number of fills.
 
     Closing fills realise profit against the average price; opening fills set it.
@@ -56,26 +68,35 @@ def fill(account, rules, bar, side, qty, close, slip, reason, fills, count):  # 
 
 
 @kernel
-def size(account, rules, side, close, slip):  # noqa: ANN001, ANN201
+def size(account: Floats, rules: Floats, side: float, close: float, slip: float) -> float:
     """Quantity to open, or 0 if the order would break the account's limits.
 
     A share of equity is sized net of the fee, equity · p / (price (1 + fee)), so
     that all of it is affordable.
     """
-    price = close * (1.0 + side * slip)
-    equity = account[CASH] + account[QTY] * close
     qty = rules[SIZE]
     if rules[SIZE_KIND] == PERCENT_EQUITY:
-        qty = equity * rules[SIZE] / (price * (1.0 + rules[FEE]))
+        equity = account[CASH] + account[QTY] * close
+        qty = equity * rules[SIZE] / (close * (1.0 + side * slip) * (1.0 + rules[FEE]))
     if not qty > 0.0 or (side < 0.0 and rules[ALLOW_SHORT] == 0.0):
         return 0.0
-    cash = account[CASH] - side * qty * price - qty * price * rules[FEE]
-    floor = -rules[MAX_MARGIN] - TOLERANCE * max(abs(equity), qty * price)
-    return qty if cash >= floor else 0.0
+    return qty if affordable(account, rules, side, qty, close, slip) else 0.0
 
 
 @kernel
-def conserved(account, rules, close):  # noqa: ANN001, ANN201
+def affordable(
+    account: Floats, rules: Floats, side: float, qty: float, close: float, slip: float
+) -> bool:
+    """Whether a fill has a price above zero and leaves the cash above −max_margin."""
+    price = close * (1.0 + side * slip)
+    equity = account[CASH] + account[QTY] * close
+    cash = account[CASH] - side * qty * price - qty * price * rules[FEE]
+    floor = -rules[MAX_MARGIN] - TOLERANCE * max(abs(equity), qty * price)
+    return price > 0.0 and cash >= floor
+
+
+@kernel
+def conserved(account: Floats, rules: Floats, close: float) -> bool:
     """Whether cash plus position equals initial cash plus profit less fees."""
     value = account[CASH] + account[QTY] * close
     unrealised = account[QTY] * (close - account[AVERAGE_PRICE])

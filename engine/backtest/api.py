@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from threading import local
 from typing import Final
 
@@ -136,11 +137,12 @@ def run(
     if threads == 1 or len(evaluations) == 1:
         return [_evaluate(datasets[e.dataset], e, scratch) for e in evaluations]
     with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda e: _evaluate(datasets[e.dataset], e, scratch), evaluations))
+        chosen = [datasets[evaluation.dataset] for evaluation in evaluations]
+        return list(pool.map(_evaluate, chosen, evaluations, repeat(scratch)))
 
 
 def _refuse_bad_prices(dataset: Dataset) -> None:
-    if dataset.bars < 2:  # noqa: PLR2004
+    if dataset.bars < 2:
         raise ContractError("BACKTEST_DATA_INVALID", f"{dataset.bars} bars cannot be traded")
     row = kernels.first_undefined(dataset.fields["close"])
     if row >= 0:
@@ -150,12 +152,15 @@ def _refuse_bad_prices(dataset: Dataset) -> None:
 
 def _limits(evaluation: Evaluation) -> Floats:
     risk, settings = evaluation.risk, evaluation.settings
-    percent = isinstance(risk.sizing, PercentEquity)
     limits = np.zeros(acc.RULES_SIZE)
     limits[acc.INITIAL_CASH] = settings.initial_cash
     limits[acc.FEE] = settings.costs.fee_bps * 1e-4
-    limits[acc.SIZE_KIND] = acc.PERCENT_EQUITY if percent else acc.FIXED_QTY
-    limits[acc.SIZE] = risk.sizing.percent / 100.0 if percent else risk.sizing.qty  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(risk.sizing, PercentEquity):
+        limits[acc.SIZE_KIND] = acc.PERCENT_EQUITY
+        limits[acc.SIZE] = risk.sizing.percent / 100.0
+    else:
+        limits[acc.SIZE_KIND] = acc.FIXED_QTY
+        limits[acc.SIZE] = risk.sizing.qty
     limits[acc.ALLOW_SHORT] = float(risk.allow_short)
     limits[acc.MAX_MARGIN] = risk.max_margin
     return limits

@@ -45,6 +45,8 @@ def audit(
         ``BACKTEST_INVARIANT`` with the bar.
     """
     bar = trades["bar"].astype(np.int64)
+    _refuse_wrong_shape(close.size, (equity, cash, qty), bar)
+    _require(np.isfinite(equity + cash + qty), "the curve is not finite")
     signed = trades["side"] * trades["qty"]
     spent = np.zeros(close.size)
     bought = np.zeros(close.size)
@@ -58,6 +60,17 @@ def audit(
     _require(np.abs(cash + qty * close - equity) <= scale, "cash plus position is not equity")
     _require(np.logical_or(qty >= 0.0, allow_short), "the position is negative")
     _require(cash[bar] >= -max_margin - scale[bar], "cash falls below the margin")
+
+
+def _refuse_wrong_shape(bars: int, curves: tuple[Floats, ...], bar: npt.NDArray[np.int64]) -> None:
+    shortest = min(curve.size for curve in curves)
+    if shortest != bars or max(curve.size for curve in curves) != bars:
+        message = f"the curve has not {bars} bars"
+        raise ComputeError("BACKTEST_INVARIANT", message, f"bar {min(shortest, bars)}")
+    outside = bar[(bar < 0) | (bar >= bars)]
+    if outside.size:
+        message = "a trade lies outside the data"
+        raise ComputeError("BACKTEST_INVARIANT", message, f"bar {int(outside[0])}")
 
 
 def _require(holds: npt.NDArray[np.bool_], sentence: str) -> None:

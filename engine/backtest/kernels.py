@@ -11,12 +11,14 @@ import math
 import numpy as np
 
 from engine import status
+from engine.arrays import Floats, Ints
 from engine.backtest.account import (
     ALLOW_SHORT,
     CASH,
     EXIT_RULE,
     INITIAL_CASH,
     QTY,
+    affordable,
     conserved,
     fill,
     size,
@@ -30,7 +32,15 @@ FILLS, REJECTED, CONFLICTS = 0, 1, 2
 
 
 @kernel
-def decide(code, constants, columns, rules, bar, stack, counts):  # noqa: ANN001, ANN201
+def decide(
+    code: Ints,
+    constants: Floats,
+    columns: Floats,
+    rules: Ints,
+    bar: int,
+    stack: Floats,
+    counts: Ints,
+) -> int:
     """Index of the first rule that is true on this bar, or −1; counts conflicts."""
     decided = -1
     for k in range(rules.shape[0]):
@@ -46,8 +56,22 @@ def decide(code, constants, columns, rules, bar, stack, counts):  # noqa: ANN001
 
 
 @kernel
-def execute(account, limits, action, rule, bar, close, slip, fills, counts):  # noqa: ANN001, ANN201
-    """Carry out one decision: close what is opposite, then open what is wanted."""
+def execute(
+    account: Floats,
+    limits: Floats,
+    action: int,
+    rule: float,
+    bar: int,
+    close: float,
+    slip: float,
+    fills: Floats,
+    counts: Ints,
+) -> None:
+    """Carry out one decision: close what is opposite, then open what is wanted.
+
+    A fill that would break the account's limits is rejected, a closing one too;
+    nothing is opened after it.
+    """
     held = account[QTY]
     side = 1.0 if action == BUY else -1.0
     if action == CLOSE:
@@ -55,6 +79,9 @@ def execute(account, limits, action, rule, bar, close, slip, fills, counts):  # 
     if held * side > 0.0 or (action == CLOSE and held == 0.0):
         return
     if held != 0.0:
+        if not affordable(account, limits, side, abs(held), close, slip):
+            counts[REJECTED] += 1
+            return
         counts[FILLS] = fill(
             account, limits, bar, side, abs(held), close, slip, rule, fills, counts[FILLS]
         )
@@ -68,23 +95,23 @@ def execute(account, limits, action, rule, bar, close, slip, fills, counts):  # 
 
 
 @kernel
-def simulate(  # noqa: ANN201
-    close,  # noqa: ANN001
-    slip,  # noqa: ANN001
-    code,  # noqa: ANN001
-    constants,  # noqa: ANN001
-    columns,  # noqa: ANN001
-    rules,  # noqa: ANN001
-    limits,  # noqa: ANN001
-    delay,  # noqa: ANN001
-    account,  # noqa: ANN001
-    stack,  # noqa: ANN001
-    equity,  # noqa: ANN001
-    cash,  # noqa: ANN001
-    qty,  # noqa: ANN001
-    fills,  # noqa: ANN001
-    counts,  # noqa: ANN001
-):
+def simulate(
+    close: Floats,
+    slip: Floats,
+    code: Ints,
+    constants: Floats,
+    columns: Floats,
+    rules: Ints,
+    limits: Floats,
+    delay: int,
+    account: Floats,
+    stack: Floats,
+    equity: Floats,
+    cash: Floats,
+    qty: Floats,
+    fills: Floats,
+    counts: Ints,
+) -> tuple[int, int]:
     """Run one evaluation over all bars.
 
     Returns
@@ -115,7 +142,7 @@ def simulate(  # noqa: ANN201
 
 
 @kernel
-def slippage(close, base, k_vol, window, out):  # noqa: ANN001, ANN201
+def slippage(close: Floats, base: float, k_vol: float, window: int, out: Floats) -> None:
     """Slippage per bar as a fraction: base + k · population deviation of log returns.
 
     The deviation covers the last ``window`` returns up to this bar, fewer at the
@@ -135,7 +162,7 @@ def slippage(close, base, k_vol, window, out):  # noqa: ANN001, ANN201
 
 
 @kernel
-def first_undefined(close):  # noqa: ANN001, ANN201
+def first_undefined(close: Floats) -> int:
     """Index of the first close that is not a positive finite number, or −1."""
     for bar in range(close.shape[0]):
         if not (close[bar] > 0.0 and np.isfinite(close[bar])):

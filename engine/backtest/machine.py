@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from engine.arrays import Floats, Ints
 from engine.dsl.program import (
     ADD,
     AND,
@@ -21,7 +22,6 @@ from engine.dsl.program import (
     MUL,
     NEG,
     NOT,
-    NOT_EQUAL,
     OR,
     PUSH_COLUMN,
     PUSH_CONSTANT,
@@ -33,7 +33,7 @@ _LOW = 0xFFFFFFFF
 
 
 @kernel
-def compare(opcode, a, b):  # noqa: ANN001, ANN201
+def compare(opcode: int, a: float, b: float) -> float:
     """Comparison as 1, 0 or undefined."""
     if math.isnan(a) or math.isnan(b):
         return math.nan
@@ -47,16 +47,22 @@ def compare(opcode, a, b):  # noqa: ANN001, ANN201
 
 
 @kernel
-def combine(opcode, a, b):  # noqa: ANN001, ANN201
+def finite(value: float) -> float:
+    """The value, or undefined where it overflows: as in an indicator column."""
+    return value if math.isfinite(value) else math.nan
+
+
+@kernel
+def combine(opcode: int, a: float, b: float) -> float:  # noqa: PLR0911 - one per opcode
     """Arithmetic or logic on two values; an undefined number stays undefined."""
     if opcode == ADD:
-        return a + b
+        return finite(a + b)
     if opcode == SUB:
-        return a - b
+        return finite(a - b)
     if opcode == MUL:
-        return a * b
+        return finite(a * b)
     if opcode == DIV:
-        return a / b if b != 0.0 else math.nan
+        return finite(a / b) if b != 0.0 else math.nan
     if opcode == AND:
         if a == 0.0 or b == 0.0:
             return 0.0
@@ -69,7 +75,7 @@ def combine(opcode, a, b):  # noqa: ANN001, ANN201
 
 
 @kernel
-def crosses(columns, left, right, bar):  # noqa: ANN001, ANN201
+def crosses(columns: Floats, left: int, right: int, bar: int) -> float:
     """1 if column `left` rises above column `right` on this bar, else 0 or undefined."""
     if bar == 0:
         return math.nan
@@ -79,7 +85,9 @@ def crosses(columns, left, right, bar):  # noqa: ANN001, ANN201
 
 
 @kernel
-def condition(code, constants, columns, start, stop, bar, stack):  # noqa: ANN001, ANN201
+def condition(
+    code: Ints, constants: Floats, columns: Floats, start: int, stop: int, bar: int, stack: Floats
+) -> float:
     """Run the instructions ``start … stop − 1`` on one bar."""
     top = -1
     for k in range(start, stop):

@@ -16,11 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.backtest import METRICS, MIN_DAYS, TRADING_DAYS_PER_YEAR
+from engine.arrays import Floats
 from engine.backtest.account import GAINS, LOSSES, NOTIONAL, PAINS, WINS
 from engine.jit import kernel
 from engine.mathx import exp, log
-
-Floats = npt.NDArray[np.float64]
 
 DAY_NS: Final = 86_400_000_000_000
 MEAN, STD, DOWNSIDE, UP_MEAN, DOWN_STD, DRAWDOWN, EXPOSURE, RECOVERY, POSITIVE, DOWN_N = range(10)
@@ -28,7 +27,7 @@ SUMMARY_SIZE = 10
 
 
 @kernel
-def summarise(equity, qty, initial, out):  # noqa: ANN001, ANN201
+def summarise(equity: Floats, qty: Floats, initial: float, out: Floats) -> None:
     """One pass over the curve: moments of returns, drawdown, exposure, recovery.
 
     Welford's updates (1962) keep the variances exact for constant curves.
@@ -121,10 +120,13 @@ def report(
     values["recovery_bars"] = float(s[RECOVERY])
     values["volatility"] = float(s[STD]) * math.sqrt(year)
     growth = log(float(equity[-1] / initial_cash)) * year / equity.shape[0]
-    _set(values, reasons, "annual_return", growth < 700, exp(growth) - 1.0, "growth overflows")  # noqa: PLR2004
-    flat = bool(s[STD] == 0.0)
+    _set(values, reasons, "annual_return", growth < 700, exp(growth) - 1.0, "growth overflows")
+    flat = bool(s[STD] == 0.0 and s[MEAN] == 0.0)
     root = math.sqrt(year)
-    values["sharpe"] = 0.0 if flat else float(s[MEAN] / s[STD]) * root
+    _set(
+        values, reasons, "sharpe", flat or s[STD] > 0,
+        0.0 if flat else float(s[MEAN] / (s[STD] or 1.0)) * root, "all returns are equal",
+    )  # fmt: skip
     _set(
         values, reasons, "sortino", flat or s[DOWNSIDE] > 0,
         0.0 if flat else float(np.divide(s[MEAN], s[DOWNSIDE] or 1.0)) * root, "no losing bar",
@@ -139,7 +141,8 @@ def report(
     annual = values["annual_return"]
     _set(
         values, reasons, "calmar", fell and annual is not None,
-        (annual or 0.0) / abs(float(s[DRAWDOWN]) or 1.0), "no drawdown",
+        (annual or 0.0) / abs(float(s[DRAWDOWN]) or 1.0),
+        "growth overflows" if fell else "no drawdown",
     )  # fmt: skip
     _daily(values, reasons, ts_ns, equity, initial_cash)
     return Report(values, reasons)
@@ -153,10 +156,12 @@ def _set(
     value: float,
     reason: str,
 ) -> None:
-    if defined:
-        values[name] = value
-    else:
+    if not defined:
         reasons[name] = reason
+    elif not math.isfinite(value):
+        reasons[name] = "the ratio overflows"
+    else:
+        values[name] = value
 
 
 def _ratios(values: dict[str, float | None], reasons: dict[str, str], account: Floats) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
+from math import isfinite
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from contracts.errors import ContractError
@@ -37,9 +38,9 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "crossunder": Function(("num", "num"), "bool", "crossunder(ma(close, 10), ma(close, 30))"),
 }
 _RESULT: Final[dict[str, tuple[Type, Type]]] = {
-    **{op: ("num", "num") for op in ("+", "-", "*", "/", "neg")},
-    **{op: ("num", "bool") for op in ("<", "<=", ">", ">=", "==", "!=")},
-    **{op: ("bool", "bool") for op in ("and", "or", "not")},
+    **dict.fromkeys(("+", "-", "*", "/", "neg"), ("num", "num")),
+    **dict.fromkeys(("<", "<=", ">", ">=", "==", "!="), ("num", "bool")),
+    **dict.fromkeys(("and", "or", "not"), ("bool", "bool")),
 }
 
 
@@ -66,7 +67,7 @@ def _expect(node: Node, wanted: Type, params: dict[str, float], loc: str) -> Nod
 
 def _resolve(node: Node, params: dict[str, float], loc: str) -> tuple[Node, Type]:
     if node.op == "num":
-        return node, "num"
+        return _number(node, loc), "num"
     if node.op == "name":
         return _name(node, params, loc), "num"
     if node.op == "call":
@@ -74,6 +75,13 @@ def _resolve(node: Node, params: dict[str, float], loc: str) -> tuple[Node, Type
     wanted, result = _RESULT[node.op]
     args = tuple(_expect(arg, wanted, params, loc) for arg in node.args)
     return Node(node.op, args, line=node.line, column=node.column), result
+
+
+def _number(node: Node, loc: str) -> Node:
+    if isfinite(node.value):
+        return node
+    message = "the number is larger than any double"
+    _refuse("DSL_PARAM_OUT_OF_RANGE", message, node, loc, "write a number below 1e308")
 
 
 def _name(node: Node, params: dict[str, float], loc: str) -> Node:
@@ -105,9 +113,7 @@ def _call(node: Node, params: dict[str, float], loc: str) -> tuple[Node, Type]:
     return Node("call", args, node.text, line=node.line, column=node.column), function.result
 
 
-def _window(
-    node: Node, function: Function, name: str, params: dict[str, float], loc: str
-) -> Node:
+def _window(node: Node, function: Function, name: str, params: dict[str, float], loc: str) -> Node:
     negative = node.op == "neg"
     constant, _ = _resolve(node.args[0] if negative else node, params, loc)
     if constant.op != "num":

@@ -9,38 +9,44 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from engine.arrays import Floats
 from engine.dsl.program import ColumnSpec
 from engine.jit import kernel
 
-Floats = npt.NDArray[np.float64]
-
 
 @kernel
-def moving_average(x, n, out):  # noqa: ANN001, ANN201
+def moving_average(x: Floats, n: int, out: Floats) -> None:
     """Simple mean of the last n values; undefined while any of them is.
 
-    The running sum is made anew every 256 bars, so that rounding cannot grow
-    with the length of the series, and at every undefined value.
+    The running sum carries what rounding lost (Neumaier 1974), so that a mean depends
+    neither on the length of the series nor on a value that has left its window.
     """
-    total = 0.0
-    filled = 0
+    total, lost, filled = 0.0, 0.0, 0
     for i in range(x.shape[0]):
         if math.isnan(x[i]):
-            filled = 0
-            total = 0.0
+            total, lost, filled = 0.0, 0.0, 0
             out[i] = math.nan
             continue
         filled += 1
-        total += x[i]
+        total, lost = add(total, lost, x[i])
         if filled > n:
-            total -= x[i - n]
-        if filled >= n and i % 256 == 0:
-            total = 0.0
-            for j in range(i - n + 1, i + 1):
-                total += x[j]
-        out[i] = total / n if filled >= n else math.nan
+            total, lost = add(total, lost, -x[i - n])
+        if not math.isfinite(total):
+            total, lost = 0.0, 0.0
+            for j in range(i - min(n, filled) + 1, i + 1):
+                total, lost = add(total, lost, x[j])
+        mean = (total + lost) / n
+        out[i] = mean if filled >= n and math.isfinite(mean) else math.nan
+
+
+@kernel
+def add(total: float, lost: float, value: float) -> tuple[float, float]:
+    """Sum and the rounding error it leaves out, after one more value."""
+    after = total + value
+    if abs(total) >= abs(value):
+        return after, lost + ((total - after) + value)
+    return after, lost + ((value - after) + total)
 
 
 def fill_columns(specs: tuple[ColumnSpec, ...], fields: dict[str, Floats]) -> Floats:
@@ -70,7 +76,7 @@ def _column(spec: ColumnSpec, sources: list[Floats], fields: dict[str, Floats]) 
         return fields[spec.function]
     bars = fields["close"].shape[0]
     if spec.function == "constant":
-        return np.full(bars, spec.value)
+        return np.full(int(bars), spec.value, dtype=np.float64)
     if spec.function == "ma":
         out = np.empty(bars)
         moving_average(sources[0], int(spec.value), out)

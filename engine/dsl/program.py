@@ -7,6 +7,7 @@ the machine that runs the code is ``engine.backtest.kernels``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,10 +17,10 @@ import numpy.typing as npt
 from contracts.canonical import Document, Json
 from contracts.digest import document_digest
 from contracts.errors import ContractError
-from contracts.strategy import StrategySpec
-from engine.dsl.check import FIELDS, check
+from contracts.strategy import Range, StrategySpec
+from engine.dsl.check import FIELDS, FUNCTIONS, check
 from engine.dsl.simplify import form, simplify
-from engine.dsl.tree import Node, parse
+from engine.dsl.tree import Node, parse, too_large
 
 PUSH_CONSTANT: Final = 0
 PUSH_COLUMN: Final = 1
@@ -44,6 +45,7 @@ _OPCODES: Final = {
 }
 ACTIONS: Final = {"hold": 0, "buy": 1, "sell": 2, "close": 3}
 MAX_STACK: Final = 64
+_RESERVED: Final = frozenset((*FIELDS, *FUNCTIONS, "and", "or", "not"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +146,7 @@ def compile_strategy(spec: StrategySpec, params: dict[str, float] | None = None)
     ContractError
         A ``DSL_…`` code with pointer, line and column.
     """
-    bound = {**spec.bound_params, **(params or {})}
+    bound = _bound(spec, params or {})
     conditions = [
         simplify(check(parse(rule.condition, loc), bound, loc))
         for index, rule in enumerate(spec.rules)
@@ -156,8 +158,7 @@ def compile_strategy(spec: StrategySpec, params: dict[str, float] | None = None)
     for index, (rule, node) in enumerate(zip(spec.rules, conditions, strict=True)):
         start = len(builder.code)
         if builder.emit(node) > MAX_STACK:
-            loc = f"/rules/{index}/if"
-            raise ContractError("DSL_PARSE_ERROR", "the expression nests too deep", loc)
+            raise too_large(f"/rules/{index}/if", f"it holds more than {MAX_STACK} values at once")
         rules.append((start, len(builder.code), ACTIONS[rule.then]))
     return Program(
         tuple(builder.columns),
@@ -168,6 +169,32 @@ def compile_strategy(spec: StrategySpec, params: dict[str, float] | None = None)
     )
 
 
+def _bound(spec: StrategySpec, params: dict[str, float]) -> dict[str, float]:
+    """Parameters as numbers, the given ones inside their ranges."""
+    for name in spec.params:
+        if name in _RESERVED:
+            message = f"the parameter {name!r} hides a word of the language"
+            hint = f"rename it, e.g. {name}_level"
+            raise ContractError("DSL_STATIC_FAIL", message, f"/params/{name}", (hint,))
+    for name, value in params.items():
+        declared = spec.params.get(name)
+        if declared is None:
+            hint = f"declared are: {', '.join(spec.params) or 'none'}"
+            raise _out_of_range(name, f"the parameter {name!r} is not declared", hint)
+        if isinstance(declared, Range) and not declared.min <= value <= declared.max:
+            rule = f"{declared.min:g} … {declared.max:g}"
+            message = f"the parameter {name!r} is {value:g}, outside {rule}"
+            raise _out_of_range(name, message, f"choose a value in {rule}")
+        if not math.isfinite(value):
+            message = f"the parameter {name!r} is {value:g}"
+            raise _out_of_range(name, message, "choose a finite number")
+    return {**spec.bound_params, **params}
+
+
+def _out_of_range(name: str, message: str, hint: str) -> ContractError:
+    return ContractError("DSL_PARAM_OUT_OF_RANGE", message, f"/params/{name}", (hint,))
+
+
 def _ir(spec: StrategySpec, conditions: list[Node]) -> Document:
     rules: list[Json] = [
         [form(node), rule.then] for rule, node in zip(spec.rules, conditions, strict=True)
@@ -176,14 +203,15 @@ def _ir(spec: StrategySpec, conditions: list[Node]) -> Document:
 
 
 def _refuse_static(spec: StrategySpec, conditions: list[Node]) -> None:
-    seen: dict[str, str] = {}
+    seen: dict[str, set[str]] = {}
     for index, (rule, node) in enumerate(zip(spec.rules, conditions, strict=True)):
         loc = f"/rules/{index}/if"
         if node.op == "num" and node.value == 0.0:
             hint = "compare something that changes, e.g. close > ma(close, 10)"
             raise ContractError("DSL_STATIC_FAIL", "the rule can never be true", loc, (hint,))
-        other = seen.setdefault(str(form(node)), rule.then)
-        if {other, rule.then} == {"buy", "sell"}:
+        actions = seen.setdefault(str(form(node)), set())
+        actions.add(rule.then)
+        if {"buy", "sell"} <= actions:
             message = "the same condition both buys and sells"
             raise ContractError("DSL_STATIC_FAIL", message, loc, ("change one of the two rules",))
 

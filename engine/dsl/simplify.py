@@ -19,6 +19,7 @@ _FOLD: Final[dict[str, Callable[[float, float], float]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
+    "/": lambda a, b: a / b if b else math.nan,
     "<": lambda a, b: float(a < b),
     "<=": lambda a, b: float(a <= b),
     ">": lambda a, b: float(a > b),
@@ -89,8 +90,6 @@ def _arithmetic(op: str, args: tuple[Node, ...]) -> Node:
         value = _FOLD[op](left.value, right.value)
         if math.isfinite(value):
             return _constant(value)
-    if left.op == right.op == "num" and op == "/" and right.value != 0:
-        return _constant(left.value / right.value)
     if op in _COMMUTE and _key(left) > _key(right):
         left, right = right, left
     return Node(op, (left, right))

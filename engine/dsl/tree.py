@@ -7,14 +7,20 @@ nothing is ever evaluated as Python.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
-from lark import Lark, Token, Transformer, UnexpectedInput, v_args
-from lark.exceptions import VisitError
+from lark import (
+    Lark,
+    Token,
+    Transformer,
+    Tree,
+    UnexpectedInput,
+    v_args,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from contracts.errors import ContractError
 
-MAX_NODES: Final = 256
+MAX_DEPTH: Final = 128
 MAX_PARENTHESES: Final = 32
 
 GRAMMAR: Final = r"""
@@ -125,16 +131,10 @@ def parse(text: str, loc: str) -> Node:
     ContractError
         ``DSL_PARSE_ERROR`` with line and column.
     """
-    if text.count("(") > MAX_PARENTHESES or text.count("-") + text.count("not") > MAX_NODES:
-        raise ContractError(
-            "DSL_PARSE_ERROR",
-            f"the expression is larger than {MAX_PARENTHESES} parentheses "
-            f"or {MAX_NODES} operations",
-            loc,
-            ("split the condition over several rules",),
-        )
+    if text.count("(") > MAX_PARENTHESES:
+        raise too_large(loc, f"it has more than {MAX_PARENTHESES} parentheses")
     try:
-        return _Build().transform(_PARSER.parse(text))
+        tree = _PARSER.parse(text)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
         line, column = max(error.line, 1), max(error.column, 1)
         raise ContractError(
@@ -143,5 +143,22 @@ def parse(text: str, loc: str) -> Node:
             f"{loc} line {line} column {column}",
             ("write a comparison such as: ma(close, 10) > ma(close, 30)",),
         ) from error
-    except VisitError as error:
-        raise ContractError("DSL_PARSE_ERROR", str(error.orig_exc), loc) from error
+    if _depth(tree) > MAX_DEPTH:
+        raise too_large(loc, f"it nests more than {MAX_DEPTH} operations")
+    return cast(Node, _Build().transform(tree))
+
+
+def too_large(loc: str, why: str) -> ContractError:
+    """Refusal of an expression beyond the bounds of this compiler."""
+    message = f"the expression is too large: {why}"
+    hint = "split the condition over several rules"
+    return ContractError("DSL_PARSE_ERROR", message, f"{loc} line 1 column 1", (hint,))
+
+
+def _depth(tree: Tree[Token]) -> int:
+    """Levels of a parse tree, counted without recursion: the tree may be too deep for it."""
+    deepest, level = 0, [tree]
+    while level:
+        deepest += 1
+        level = [child for node in level for child in node.children if isinstance(child, Tree)]
+    return deepest

@@ -83,8 +83,8 @@ def simulate(spec: ScenarioSpec, seed: int) -> Bars:
     """
     n = spec.duration_bars
     ts_ns = spec.start_ns + spec.step_ns * np.arange(n, dtype=np.int64)
-    columns = [np.empty(n, dtype=np.int64) for _ in range(5)]
-    bars = Bars(ts_ns, *columns, np.zeros(n, dtype=np.int8))
+    opened, high, low, closed, volume = (np.empty(n, dtype=np.int64) for _ in range(5))
+    bars = Bars(ts_ns, opened, high, low, closed, volume, np.zeros(n, dtype=np.int8))
     _walk(spec, seed, bars, generate=True)
     return bars
 
@@ -135,7 +135,7 @@ def _walk(spec: ScenarioSpec, seed: int, bars: Bars, *, generate: bool) -> None:
         n = min(BLOCK, bars.rows - first)
         z, zv, u, v, r, mu, sigma, gap, open_log, close_log = scratch[:, :n]
         block = slice(first, first + n)
-        o, h, l, c, volume = (  # noqa: E741
+        opened, high, low, closed, volume = (
             column[block]
             for column in (
                 bars.open_ticks,
@@ -155,10 +155,14 @@ def _walk(spec: ScenarioSpec, seed: int, bars: Bars, *, generate: bool) -> None:
         _require(spec, first, kernels.representable(open_log, close_log, spec.tick_size))
         if generate:
             fill_uniforms(key, extent, first, u, v)
-            kernels.ticks(open_log, close_log, sigma, u, v, spec.tick_size, o, h, l, c)
+            kernels.ticks(
+                open_log, close_log, sigma, u, v, spec.tick_size, opened, high, low, closed
+            )
             _volume(spec, r, gap, sigma, zv, volume)
-        _require(spec, first, kernels.guard(previous, mu, sigma, gap, o, h, l, c, volume))
-        previous = int(c[n - 1])
+        _require(
+            spec, first, kernels.guard(previous, mu, sigma, gap, opened, high, low, closed, volume)
+        )
+        previous = int(closed[n - 1])
 
 
 def _volume(

@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from engine import status
+from engine.arrays import Floats, Ints
 from engine.jit import kernel
 from engine.mathx import exp, log
 
@@ -27,7 +28,7 @@ MAX_LOTS = 4611686018427387904.0
 
 
 @kernel
-def accumulate(state, gap, r, open_log, close_log):  # noqa: ANN001, ANN201
+def accumulate(state: Floats, gap: Floats, r: Floats, open_log: Floats, close_log: Floats) -> None:
     """Sum gaps and returns to log opens and closes, carried in ``state[0]``."""
     x = state[0]
     for i in range(r.shape[0]):
@@ -38,7 +39,7 @@ def accumulate(state, gap, r, open_log, close_log):  # noqa: ANN001, ANN201
 
 
 @kernel
-def representable(open_log, close_log, tick):  # noqa: ANN001, ANN201
+def representable(open_log: Floats, close_log: Floats, tick: float) -> tuple[int, int]:
     """Status and index of the first bar whose open or close leaves the tick range.
 
     Bounds are taken in log space, before any exponential can overflow; the
@@ -53,7 +54,18 @@ def representable(open_log, close_log, tick):  # noqa: ANN001, ANN201
 
 
 @kernel
-def ticks(open_log, close_log, sigma, u, v, tick, o, h, l, c):  # noqa: ANN001, ANN201, E741
+def ticks(
+    open_log: Floats,
+    close_log: Floats,
+    sigma: Floats,
+    u: Floats,
+    v: Floats,
+    tick: float,
+    opened: Ints,
+    high: Ints,
+    low: Ints,
+    closed: Ints,
+) -> None:
     """Round open and close to ticks and draw high and low of the Brownian bridge.
 
     The high by its exact law given both ends, ½(a + b + √((b − a)² − 2σ² ln U)),
@@ -71,15 +83,24 @@ def ticks(open_log, close_log, sigma, u, v, tick, o, h, l, c):  # noqa: ANN001, 
         last = math.floor(exp(b) * per_tick + 0.5)
         highest = math.floor(min(top * per_tick, 2.0 * MAX_TICKS) + 0.5)
         lowest = math.floor(bottom * per_tick + 0.5)
-        o[i] = np.int64(first)
-        c[i] = np.int64(last)
-        h[i] = np.int64(max(highest, max(first, last)))
-        l[i] = np.int64(min(lowest, min(first, last)))
+        opened[i] = np.int64(first)
+        closed[i] = np.int64(last)
+        high[i] = np.int64(max(highest, max(first, last)))
+        low[i] = np.int64(min(lowest, min(first, last)))
 
 
 @kernel
-def lots(r, gap, sigma, z, mean, deviation, response, volume):  # noqa: ANN001, ANN201
-    """Lognormal volume whose log-mean rises with \\|r + gap\\|/σ, capped at 10."""
+def lots(
+    r: Floats,
+    gap: Floats,
+    sigma: Floats,
+    z: Floats,
+    mean: float,
+    deviation: float,
+    response: float,
+    volume: Ints,
+) -> None:
+    """Lognormal volume whose log-mean rises with |r + gap|/σ, capped at 10."""
     base = log(mean)
     for i in range(r.shape[0]):
         move = abs(r[i] + gap[i])
@@ -90,22 +111,32 @@ def lots(r, gap, sigma, z, mean, deviation, response, volume):  # noqa: ANN001, 
 
 
 @kernel
-def guard(previous, mu, sigma, gap, o, h, l, c, volume):  # noqa: ANN001, ANN201, E741
+def guard(
+    previous: int,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    opened: Ints,
+    high: Ints,
+    low: Ints,
+    closed: Ints,
+    volume: Ints,
+) -> tuple[int, int]:
     """Status and index of the first bar that breaks a guard; prices in ticks.
 
     ``previous`` is the close of the bar before the block, or −1 at the start.
     """
-    for i in range(o.shape[0]):
-        if not (MIN_TICKS <= l[i] and h[i] <= MAX_TICKS):
+    for i in range(opened.shape[0]):
+        if not (low[i] >= MIN_TICKS and high[i] <= MAX_TICKS):
             return status.PRICE_OUT_OF_RANGE, i
-        if h[i] < max(o[i], c[i]) or l[i] > min(o[i], c[i]):
+        if high[i] < max(opened[i], closed[i]) or low[i] > min(opened[i], closed[i]):
             return status.NOT_ORDERED, i
-        if gap[i] == 0.0 and previous >= 0 and o[i] != previous:
+        if gap[i] == 0.0 and previous >= 0 and opened[i] != previous:
             return status.GAP_WITHOUT_JUMP, i
         if not 1 <= volume[i] <= MAX_LOTS:
             return status.VOLUME_OUT_OF_RANGE, i
-        band = BAND_SIGMAS * sigma[i] + BAND_TICKS / min(o[i], c[i])
-        if not abs(log(c[i] / o[i]) - mu[i]) < band:
+        band = BAND_SIGMAS * sigma[i] + BAND_TICKS / min(opened[i], closed[i])
+        if not abs(log(closed[i] / opened[i]) - mu[i]) < band:
             return status.RETURN_OUT_OF_BAND, i
-        previous = c[i]
+        previous = closed[i]
     return status.OK, -1

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import LevelRevertScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
 from engine.mathx import expm1, log
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = ""
@@ -29,7 +29,19 @@ def pack(spec: LevelRevertScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`; state[0] is log price."""
     level, pull, deviation = params[0], params[1], params[2]
     x = state[0]

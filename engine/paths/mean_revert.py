@@ -13,9 +13,9 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import MeanRevertScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
 from engine.mathx import exp, expm1
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = ""
@@ -31,7 +31,19 @@ def pack(spec: MeanRevertScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`; state[1] is the return."""
     theta, decay, conditional, stationary = params[0], params[1], params[2], params[3]
     last = state[1]

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import RegimeSwitchScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = "regime"
@@ -60,7 +60,19 @@ def pack(spec: RegimeSwitchScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`; state[1] is the regime."""
     n = int(params[0])
     regime = int(state[1])

@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import ShockMixScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
 from engine.mathx import normal_quantile
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = "jump"
@@ -28,7 +28,19 @@ def pack(spec: ShockMixScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`."""
     mean, deviation, p_jump, jump_mu, jump_sigma = (
         params[0],

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import TrendScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = ""
@@ -22,7 +22,19 @@ def pack(spec: TrendScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`."""
     mean, deviation = params[0], params[1]
     for i in range(z.shape[0]):

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from contracts.scenario import VolClusterScenario
+from engine.arrays import Floats, Labels
 from engine.jit import kernel
-from engine.rng import Floats
 
 VERSION: Final = "1"
 DRAWS: Final = ""
@@ -27,7 +27,19 @@ def pack(spec: VolClusterScenario) -> Floats:
 
 
 @kernel
-def step(first, z, u, v, params, state, r, mu, sigma, gap, label):  # noqa: ANN001, ANN201
+def step(
+    first: int,
+    z: Floats,
+    u: Floats,
+    v: Floats,
+    params: Floats,
+    state: Floats,
+    r: Floats,
+    mu: Floats,
+    sigma: Floats,
+    gap: Floats,
+    label: Labels,
+) -> None:
     """Advance by ``len(z)`` bars, see `engine.paths.kernels`; state[1] is σ²ₜ."""
     omega, alpha, beta, mean = params[0], params[1], params[2], params[3]
     variance = params[4] if first == 0 else state[1]

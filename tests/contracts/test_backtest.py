@@ -25,12 +25,12 @@ def test_settings_hold_only_what_differs():
 
 
 def test_the_metrics_are_named_once_and_keep_their_order():
-    assert METRICS == (
+    assert list(METRICS) == [
         *("total_return", "annual_return", "volatility", "sharpe", "sortino"),
         *("gain_loss_sortino", "max_drawdown", "calmar", "win_rate", "profit_factor"),
         *("exposure", "turnover", "trades", "daily_return_p5", "worst_1pct_mean"),
         "recovery_bars",
-    )
+    ]
     assert MIN_DAYS == 20
 
 

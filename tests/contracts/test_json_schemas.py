@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,10 @@ FOLDER = ROOT / "contracts" / "schemas"
 REGENERATE = "run `islandflow schema export --out contracts/schemas`"
 VALIDATORS = {name: Draft202012Validator(schema) for name, schema in schemas().items()}
 FUZZ = settings(
-    derandomize=True, database=None, max_examples=300, suppress_health_check=list(HealthCheck)
+    derandomize=True,
+    database=None,
+    max_examples=250,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 
@@ -40,7 +44,7 @@ def test_there_is_a_file_for_every_schema_and_no_other():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_schema_is_of_its_dialect_and_names_itself(name):
-    schema = schemas()[name]
+    schema: dict[str, Any] = schemas()[name]
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"] == DIALECT
     assert re.fullmatch(rf"urn:islandflow:{name}:[0-9.]+", schema["$id"])
@@ -53,8 +57,8 @@ def test_a_schema_is_of_its_dialect_and_names_itself(name):
 
 def test_the_rules_beyond_a_schema_stand_beside_it():
     for name, module in (("scenario", scenario), ("strategy", strategy)):
-        listed = schemas()[name]["x-beyond-schema"]
-        assert listed[: len(module.BEYOND_SCHEMA)] == list(module.BEYOND_SCHEMA)
+        schema: dict[str, Any] = schemas()[name]
+        assert set(module.BEYOND_SCHEMA) < set(schema["x-beyond-schema"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,7 +89,7 @@ def test_a_valid_fixture_passes_its_schema(path):
 @pytest.mark.parametrize("path", valid_files(), ids=lambda path: path.stem)
 def test_what_is_hashed_passes_its_schema(path):
     kind = kind_of(path)
-    VALIDATORS[kind.schema].validate(kind.load(path.read_bytes()).document())
+    assert VALIDATORS[kind.schema].is_valid(kind.load(path.read_bytes()).document())
 
 
 @pytest.mark.parametrize("name", [name for name in INDEX if "/parser_" not in name])

@@ -1,6 +1,7 @@
 """Strategies: their identity, their parameters, and what is refused before expressions are read."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,11 @@ def candidates(value):
     if isinstance(value, bool):
         return [not value]
     if isinstance(value, int | float):
-        return [value / 2, value + 1]
+        return [value - 0.5, value + 1]
     if value is None:
         return [1.5]
-    words = ["sell", "5m", "hold", f"{value} > 0", f"{value}-x"]
-    return words if isinstance(value, str) else []
+    words = ["close", "5m", "hold", f"{value} > 0", f"{value}-x"]
+    return [word for word in words if word != value] if isinstance(value, str) else []
 
 
 def test_a_change_of_any_field_changes_the_hash():
@@ -105,7 +106,8 @@ def test_a_strategy_that_never_leaves_is_refused(actions):
 @pytest.mark.parametrize("action", ["sell", "close"])
 def test_a_strategy_that_leaves_is_read(action):
     rules = [{"if": "close > open", "then": action}]
-    assert strategy_from({**document(CROSSOVER), "rules": rules}).rules[0].then == action
+    written: dict[str, Any] = {**document(CROSSOVER), "rules": rules}
+    assert strategy_from(written).rules[0].then == action
 
 
 def test_every_problem_of_shape_has_the_code_of_the_language():
@@ -129,7 +131,7 @@ def test_the_lookahead_fixture_has_the_right_shape_and_is_refused_for_what_it_sa
     assert "later bar" in caught.value.message
 
 
-def _refusal(written) -> ContractError:
+def _refusal(written: Any) -> ContractError:
     with pytest.raises(ContractError) as caught:
         strategy_from(written)
     return caught.value

@@ -1,3 +1,5 @@
+"""Catalogue over both kinds of store: views, float prices, empty stores."""
+
 import numpy as np
 import pytest
 
@@ -6,11 +8,12 @@ from contracts.seeds import MAX_SEED
 from islandflow_resources.catalog import open_catalogue
 from islandflow_resources.tables import from_arrays, store_table
 from tests.islandflow_resources.test_database import result
+from tests.islandflow_resources.test_tables import trades
 
 
 def store_bars(store, scenario, seed, first_ticks, tick_size):
     ticks = first_ticks + np.arange(3)
-    arrays = {name: ticks for name in BARS.names} | {"ts_ns": np.arange(3) * 60_000_000_000}
+    arrays = dict.fromkeys(BARS.names, ticks) | {"ts_ns": np.arange(3) * 60_000_000_000}
     key = f"scenarios/{scenario}/{'a' * 64}/seed={seed}/v1/dataset.parquet"
     store_table(store, key, from_arrays(BARS, arrays), BARS, {"tick_size": tick_size})
 
@@ -20,10 +23,7 @@ def filled(object_store):
     store_bars(object_store, "trend", 7, 10_000, "0.01")
     store_bars(object_store, "trend", MAX_SEED, 20_000, "0.01")
     store_bars(object_store, "shocks", 7, 10_000, "0.5")
-    trades = {name: np.arange(2, dtype=float) for name in TRADES.names}
-    trades |= {"ts_ns": np.arange(2), "bar": np.arange(2), "side": np.ones(2, np.int8)}
-    trades["reason"] = ["rule 0", "rule 1"]
-    table = from_arrays(TRADES, trades)
+    table = trades(2)
     store_table(object_store, f"backtests/{'b' * 64}/trades.parquet", table, TRADES)
     return object_store
 
@@ -47,9 +47,9 @@ def test_paths_become_columns_and_timestamps_can_be_read(filled):
             "SELECT scenario_hash, version, strftime(max(ts), '%H:%M') FROM bars "
             "WHERE seed = 7 AND scenario_id = 'trend' GROUP BY ALL"
         ).fetchone()
-        trades = catalogue.sql("SELECT cache_key, reason FROM trades ORDER BY bar").fetchall()
+        rows = catalogue.sql("SELECT cache_key, reason FROM trades ORDER BY bar").fetchall()
     assert row == ("a" * 64, "1", "00:02")
-    assert trades == [("b" * 64, "rule 0"), ("b" * 64, "rule 1")]
+    assert rows == [("b" * 64, "rule 0"), ("b" * 64, "rule 1")]
 
 
 def test_every_layout_has_a_view_even_before_anything_is_stored(object_store):

@@ -1,3 +1,5 @@
+"""Threads, memory budget and the place of compiled kernels."""
+
 import subprocess
 import sys
 import threading

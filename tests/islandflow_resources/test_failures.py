@@ -1,3 +1,7 @@
+"""What Dagster really does with each kind of error, on each of its retry paths."""
+
+from typing import Any
+
 import dagster as dg
 import pydantic
 import pytest
@@ -9,8 +13,8 @@ from islandflow_resources import failures
 from islandflow_resources.failures import PERMANENT_TAG, STEP_RETRIES, reported
 
 
-@pytest.fixture
-def instance(tmp_path):
+@pytest.fixture(scope="module")
+def instance(tmp_path_factory):
     overrides = {
         "telemetry": {"enabled": False},
         "run_retries": {
@@ -19,7 +23,9 @@ def instance(tmp_path):
             "retry_on_asset_or_op_failure": True,
         },
     }
-    with dg.instance_for_test(temp_dir=str(tmp_path), overrides=overrides) as made:
+    with dg.instance_for_test(
+        temp_dir=str(tmp_path_factory.mktemp("dagster")), overrides=overrides
+    ) as made:
         yield made
 
 
@@ -48,7 +54,7 @@ def away():
     return StoreUnavailableError("STORE_UNAVAILABLE", "write a: tried 9 times in 30.0 s")
 
 
-def failure_of(result):
+def failure_of(result) -> Any:
     return result.failure_data_for_node("thing")
 
 

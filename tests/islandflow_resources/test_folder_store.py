@@ -1,3 +1,5 @@
+"""What only a folder does; what both stores do is in test_object_store.py."""
+
 import os
 import resource
 import stat

@@ -1,3 +1,5 @@
+"""Scripts against models, races of first starts, databases of another age."""
+
 import subprocess
 import sys
 import time
@@ -47,9 +49,10 @@ def test_the_migrated_tables_are_those_of_the_models(engine):
 
 
 def test_an_upgrade_is_whole_or_nothing(engine):
-    with pytest.raises(RuntimeError, match="in the middle"), engine.begin() as connection:
+    with engine.connect() as connection:
+        transaction = connection.begin()
         upgrade(connection)
-        raise RuntimeError("in the middle")
+        transaction.rollback()
     with engine.begin() as connection:
         assert needs_upgrade(connection)
         upgrade(connection)

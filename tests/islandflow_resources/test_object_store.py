@@ -1,3 +1,5 @@
+"""The contract of the object store, on a folder and on a real S3 server."""
+
 import os
 import pickle
 import signal
@@ -66,9 +68,7 @@ def test_reading_never_leaves_the_store(object_store, key):
             action(key)
 
 
-@hypothesis_settings(
-    max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=5000), number=st.integers(0, 10**9))
 def test_what_is_put_is_what_is_got(object_store, body, number):
     key = f"round-trip/{number}-{len(body)}/{file_digest(body)[7:20]}"
@@ -112,7 +112,7 @@ def test_of_sixteen_writers_in_four_processes_one_wins(object_store, writers, si
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("round_number", range(3))
+@pytest.mark.parametrize("round_number", range(2))
 def test_a_killed_writer_leaves_no_partial_object(profile_environment, round_number):
     sizes = [10, 100_000, 3_000_000] if round_number else [LARGE_BYTES + 7]
     command = [sys.executable, "-m", "tests.islandflow_resources.workers", *map(str, sizes)]
@@ -209,7 +209,8 @@ def test_an_address_of_another_store_is_refused(object_store, uri):
 
 def test_a_store_can_be_pickled_after_use(object_store):
     object_store.put_if_absent("a", b"1")
-    assert pickle.loads(pickle.dumps(object_store)).get("a") == b"1"
+    copied = pickle.loads(pickle.dumps(object_store))  # noqa: S301
+    assert copied.get("a") == b"1"
 
 
 def test_a_store_works_on_in_a_forked_child(object_store):
@@ -224,6 +225,22 @@ def test_a_store_works_on_in_a_forked_child(object_store):
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert object_store.get("b") == b"2"
+
+
+def test_a_batch_is_stored_concurrently_and_answers_in_its_order(object_store):
+    keys = [f"batch/{number:03d}" for number in range(60)]
+    object_store.put_if_absent(keys[7], b"first")
+    outcomes = object_store.concurrently(lambda key: object_store.put_if_absent(key, b"1"), keys)
+    assert [key for key, won in zip(keys, outcomes, strict=True) if not won] == [keys[7]]
+    assert object_store.keys("batch/") == keys
+    assert object_store.concurrently(object_store.get, []) == []
+
+
+def test_a_failing_item_of_a_batch_stops_no_other_and_is_raised(object_store):
+    keys = ["a", "B", "c", "D", "e"]
+    with pytest.raises(ContractError, match="'B'"):
+        object_store.concurrently(lambda key: object_store.put_if_absent(key, b"1"), keys)
+    assert object_store.keys() == ["a", "c", "e"]
 
 
 def test_the_access_check_says_where_and_leaves_nothing(object_store):

@@ -1,3 +1,5 @@
+"""The set of resources that an environment chooses, in both profiles."""
+
 import pickle
 import subprocess
 import sys
@@ -30,7 +32,7 @@ def test_a_set_works_on_a_fresh_home_in_both_profiles(profile_environment):
     resources.store.put_if_absent("a/b", b"1")
     assert resources.store.get("a/b") == b"1"
     assert resources.database.scenarios() == []
-    copied = pickle.loads(pickle.dumps(resources))
+    copied = pickle.loads(pickle.dumps(resources))  # noqa: S301
     assert copied.store.get("a/b") == b"1"
     assert copied.database.scenarios() == []
     resources.database.dispose()

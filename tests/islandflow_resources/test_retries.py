@@ -1,3 +1,5 @@
+"""Waiting for what is away, and the words when it stays away."""
+
 import pytest
 
 from contracts.errors import StoreUnavailableError

@@ -1,3 +1,7 @@
+"""What only S3 does: signatures, paging, parts, lost answers; see test_object_store.py."""
+
+from __future__ import annotations
+
 import http.server
 import io
 import os
@@ -113,7 +117,7 @@ def test_a_large_upload_that_loses_the_race_says_so_and_leaves_no_parts(store):
 
 def test_a_large_upload_that_breaks_leaves_nothing_visible(store):
     class Breaking(io.BytesIO):
-        def read(self, size=-1):
+        def read(self, size: int | None = -1, /) -> bytes:
             if self.tell():
                 raise RuntimeError("the source broke")
             return super().read(size)
@@ -163,6 +167,7 @@ class Scripted(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    server: Scripted  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def do_PUT(self):
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
@@ -178,7 +183,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):  # noqa: A002
         pass
 
 

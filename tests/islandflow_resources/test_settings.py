@@ -1,3 +1,5 @@
+"""The environment, read and refused."""
+
 import os
 import subprocess
 
@@ -135,7 +137,9 @@ def test_a_shell_reads_the_exported_lines_back_as_they_were():
     seen = dict(line.split("=", 1) for line in out.decode().split("\0") if line)
     assert process_environment(settings).items() <= seen.items()
     assert seen["DAGSTER_HOME"] == "/somewhere/with a space & more/dagster"
-    assert seen["DAGSTER_POSTGRES_URL"].startswith("postgresql+psycopg2://island:")
+    assert seen["DAGSTER_PG_HOST"] == "127.0.0.1"
+    assert seen["DAGSTER_PG_PASSWORD"] == "the-password"
+    assert seen["DAGSTER_PG_DB"] == "flow_dagster"
 
 
 @pytest.mark.parametrize("environ", [{"ISLANDFLOW_HOME": "/data"}, SERVICES])

@@ -1,3 +1,7 @@
+"""Content digest against its written definition; what matters to it and what must not."""
+
+from itertools import pairwise
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -62,7 +66,7 @@ def test_chunks_do_not_matter(drawn, cuts):
     schema, metadata, values = drawn
     whole = to_arrow(schema, values)
     edges = [0, *sorted(min(cut, whole.num_rows) for cut in cuts), whole.num_rows]
-    pieces = [whole.slice(a, b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [whole.slice(a, b - a) for a, b in pairwise(edges)]
     hasher = TableHasher(schema, metadata)
     for piece in pieces:
         hasher.update(piece)
@@ -178,7 +182,7 @@ def test_published_digests_stay_what_they_are():
     }
     assert digests == {
         "bars": "blake3:e2137f64e5edfda68b5f110483a07b72de6e23e3da77f265513a593c34758b68",
-        "mixed": "MIXED_DIGEST",
+        "mixed": "blake3:4ced16efdec75260b77414db6d877c7922441f0c283c3785b303fd2cc61c18ed",
     }
 
 

@@ -1,3 +1,5 @@
+"""Tables that conform to a layout, and what is said of those that do not."""
+
 import numpy as np
 import pyarrow as pa
 import pytest

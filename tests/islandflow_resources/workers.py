@@ -71,7 +71,8 @@ def put_until_killed(store, sizes):
     """Put objects named by their digest for ever."""
     number = 0
     store.exists("torture/warm-up")
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     while True:
         body = os.urandom(sizes[number % len(sizes)])
         digest = file_digest(body).removeprefix("blake3:")

@@ -5,14 +5,14 @@ could be such a market at all.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.oracles.paths import MAX_TICKS, MIN_TICKS, STEP_NS, Market, start_ns
 
 Column = Sequence[int]
 
 
-def first_broken(document: dict, market: Market, columns: dict[str, Column]) -> int | None:
+def first_broken(document: dict, market: Market, columns: Mapping[str, Column]) -> int | None:
     """Return the first bar whose stored integers break a guard, None if none does.
 
     Expected return, deviation and label of a bar are the oracle's.
@@ -22,7 +22,9 @@ def first_broken(document: dict, market: Market, columns: dict[str, Column]) -> 
     for t in range(document["duration_bars"]):
         bar = {name: int(column[t]) for name, column in columns.items()}
         before = int(columns["close_ticks"][t - 1]) if t else None
-        if not (_shape(bar) and _time(document, t, bar) and _jump(document, market, t, bar, before)):
+        if not (
+            _shape(bar) and _time(document, t, bar) and _jump(document, market, t, bar, before)
+        ):
             return t
         if not _near(bar, market.mu[t], market.sigma[t]):
             return t
@@ -41,9 +43,7 @@ def _time(document: dict, t: int, bar: dict[str, int]) -> bool:
     return bar["ts_ns"] == first_ns + t * STEP_NS[document["timeframe"]]
 
 
-def _jump(
-    document: dict, market: Market, t: int, bar: dict[str, int], before: int | None
-) -> bool:
+def _jump(document: dict, market: Market, t: int, bar: dict[str, int], before: int | None) -> bool:
     if before is None or (document["family"] == "shock_mix" and market.label[t] == 1):
         return True
     return bar["open_ticks"] == before

@@ -6,7 +6,7 @@ stored bars are in tests/oracles/guards.py.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -122,7 +122,7 @@ class _Draws:
         return math.log(self.document.get("start_price", 100.0))
 
 
-Steps = Iterator[Step]
+Steps = Generator[Step, float, None]
 
 
 def _trend(params: dict, draws: _Draws) -> Steps:
@@ -214,7 +214,7 @@ def _regime_switch(params: dict, draws: _Draws) -> Steps:
         t += 1
 
 
-PROCESSES = {
+PROCESSES: dict[str, Callable[[dict, _Draws], Steps]] = {
     "trend": _trend,
     "mean_revert": _mean_revert,
     "level_revert": _level_revert,

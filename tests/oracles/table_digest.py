@@ -5,6 +5,7 @@ project. What it checks is islandflow_resources/table_digest.py.
 """
 
 import json
+import math
 import struct
 
 from blake3 import blake3
@@ -18,7 +19,7 @@ def encoded_value(kind, value):
         text = value.encode("utf-8")
         return struct.pack("<I", len(text)) + text
     if kind == "float64":
-        assert value == value, "not a number has no digest"
+        assert not math.isnan(value), "not a number has no digest"
         value = 0.0 if value == 0 else value
     return struct.pack(_FORMATS[kind], value)
 

@@ -72,9 +72,7 @@ PLAIN: dict[str, dict[str, Any]] = {
     "trend": document("trend", {"drift": 2.0, "sigma": 30.0}),
     "mean_revert": document("mean_revert", {"kappa": 0.2, "theta": 1.0, "sigma": 8.0}),
     "level_revert": document("level_revert", {"kappa": 0.05, "sigma": 25.0, "level": 105.0}),
-    "vol_cluster": document(
-        "vol_cluster", {"omega": 2.0, "alpha": 0.08, "beta": 0.9, "mu": 0.5}
-    ),
+    "vol_cluster": document("vol_cluster", {"omega": 2.0, "alpha": 0.08, "beta": 0.9, "mu": 0.5}),
     "shock_mix": document("shock_mix", {"p_jump": 0.03, "jump_mu": -20.0, "jump_sigma": 80.0}),
     "regime_switch": document("regime_switch", TWO),
 }
@@ -207,4 +205,5 @@ def _advance(state: np.ndarray, gap: np.ndarray, r: np.ndarray) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(digests()))
+    compiled = hasattr(fill_uniforms, "py_func")
+    sys.stdout.write(json.dumps({"compiled": compiled, "digests": digests()}))

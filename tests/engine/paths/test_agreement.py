@@ -24,7 +24,11 @@ def on_boundary(value: float) -> bool:
 
 
 def disagreements(found: dict[str, list[int]], market: Market) -> int:
-    """Count differing integers, all of which must be of one tick and undecidable."""
+    """Count differing integers, all of which must be of one tick and undecidable.
+
+    Volumes beyond 10⁹ lots may differ by 1e-9 of themselves: near one a double holds the
+    uniform of a volume only to 2⁻⁵⁴, which the slope of its quantile widens.
+    """
     wanted = {name: getattr(market, name) for name in found}
     count = 0
     for name, column in found.items():
@@ -33,7 +37,8 @@ def disagreements(found: dict[str, list[int]], market: Market) -> int:
             if mine == other:
                 continue
             unrounded = (*market.prices[t], market.volume[t])
-            assert abs(mine - other) == 1, f"{name} of bar {t}: {mine}, the oracle has {other}"
+            allowed = max(1, 1e-9 * other) if name == "volume_lots" else 1
+            assert abs(mine - other) <= allowed, f"{name} of bar {t}: {mine}, not {other}"
             assert any(on_boundary(value) for value in unrounded), f"{name} of bar {t}"
             count += 1
     return count
@@ -104,6 +109,7 @@ def test_scenarios_of_one_family_share_their_draws():
         [[0.5, 0.5, 0.0], [0.0, 0.3, 0.7], [0.0, 0.6, 0.4]],
         [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]],
         [[1 / 3, 1 / 3, 1 / 3]] * 3,
+        [[1.0, 1e-20], [1e-20, 1.0]],
     ],
 )
 def test_the_first_regime_has_the_exact_stationary_law(transition):
