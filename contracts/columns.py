@@ -50,12 +50,12 @@ BARS = TableSchema(
     ),
 )
 
-REGIMES = TableSchema(
-    "regimes",
+LABELS = TableSchema(
+    "labels",
     "1",
     (
         Column("ts_ns", "int64", "start of the bar, nanoseconds since 1970-01-01 UTC"),
-        Column("regime", "int8", "hidden regime of the bar, index into params.regimes"),
+        Column("label", "int8", "hidden label: the regime of the bar, or 1 after a jump"),
     ),
 )
 
@@ -105,4 +105,4 @@ SUMMARY = TableSchema(
     ),
 )
 
-SCHEMAS = (BARS, REGIMES, EQUITY, TRADES, SUMMARY)
+SCHEMAS = (BARS, LABELS, EQUITY, TRADES, SUMMARY)

@@ -100,7 +100,7 @@ class LevelRevert(Model):
 
     kappa: Annotated[Number, Field(gt=0)]
     sigma: Annotated[Number, Field(gt=0)]
-    level: Annotated[Number, Field(gt=0)]
+    level: Annotated[Number, Field(ge=1e-9, le=1e15)]
 
 
 class VolCluster(Model):
@@ -190,8 +190,8 @@ class _Scenario(Model):
     seed: Seed
     volume_model: Literal["const", "lognormal"]
     volume: Volume = Volume()
-    start_price: Annotated[Number, Field(gt=0)] = 100.0
-    tick_size: Annotated[Number, Field(gt=0)] = 0.01
+    start_price: Annotated[Number, Field(ge=1e-9, le=1e15)] = 100.0
+    tick_size: Annotated[Number, Field(ge=1e-12, le=1e9)] = 0.01
     start_time: Instant = "2024-01-01T00:00:00Z"
 
     @property

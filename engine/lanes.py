@@ -2,8 +2,10 @@
 
 LLVM's cost model does not vectorise the 32 × 32 → 64 bit products by itself,
 though every x86 since 2013 multiplies four pairs at once; written as vectors the
-generator is four times as fast. The scalar twin is ``rng.philox``, and tests hold
-the two together to the bit.
+generator is four times as fast. `four_blocks(seed, stream, index, first, second,
+offset)` writes both lanes of four blocks into contiguous arrays, inside kernels
+only; its interpreted twin is ``rng.fill_four``, and tests hold the two together to
+the bit.
 """
 
 # Glue to numba and llvmlite, which carry no types.
@@ -13,14 +15,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 from numba.np import arrayobj
-
-from engine.arrays import Floats
 
 LANES: Final = 4
 ROUNDS: Final = 10
@@ -29,24 +28,6 @@ WEYL: Final = (0x9E3779B9, 0xBB67AE85)
 _LOW: Final = 0xFFFFFFFF
 _WORDS: Final = ir.VectorType(ir.IntType(64), LANES)
 _DOUBLES: Final = ir.VectorType(ir.DoubleType(), LANES)
-
-
-def fill_four(
-    seed: np.uint64,
-    stream: np.uint64,
-    index: np.uint64,
-    first: Floats,
-    second: Floats,
-    offset: int,
-) -> None:
-    """Write both lanes of blocks ``index … index + 3`` at ``offset`` (interpreted twin).
-
-    The arrays must be contiguous and hold four places from ``offset`` on.
-    """
-    from engine.rng import fill_scalar
-
-    stop = offset + LANES
-    fill_scalar(seed, stream, int(index), first[offset:stop], second[offset:stop])
 
 
 def _splat(value: float, kind: ir.VectorType = _WORDS) -> ir.Constant:
@@ -83,7 +64,7 @@ def _rounds(builder: Any, counter: list[Any], key: list[Any]) -> list[Any]:
 
 
 def _uniform(builder: Any, high: Any, low: Any) -> Any:
-    """``(⌊word / 2¹¹⌋ + ½) 2⁻⁵³``; or-ing into 2⁵² converts a small integer exactly."""
+    """``(⌊word / 2¹¹⌋ + ½) 2⁻⁵³``, below 1; or-ing into 2⁵² converts an integer exactly."""
     bits, base = _splat(0x4330000000000000), _splat(4503599627370496.0, _DOUBLES)
     dropped = builder.lshr(low, _splat(11))
     parts = [
@@ -93,13 +74,17 @@ def _uniform(builder: Any, high: Any, low: Any) -> Any:
     scaled = builder.fmul(parts[0], _splat(2097152.0, _DOUBLES))
     whole = builder.fadd(scaled, parts[1])
     half = builder.fadd(whole, _splat(0.5, _DOUBLES))
-    return builder.fmul(half, _splat(2.0**-53, _DOUBLES))
+    scaled = builder.fmul(half, _splat(2.0**-53, _DOUBLES))
+    top = _splat(1.0 - 2.0**-53, _DOUBLES)
+    return builder.select(builder.fcmp_ordered("<", scaled, top), scaled, top)
 
 
 @intrinsic
-def _fill_four(
+def four_blocks(
     _typing: Any, seed: Any, stream: Any, index: Any, first: Any, second: Any, offset: Any
 ) -> Any:
+    """Write both lanes of four blocks at once; see the top of the module."""
+
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         steps = ir.Constant(_WORDS, list(range(LANES)))
         blocks = builder.add(_spread(builder, args[2]), steps)
@@ -121,10 +106,3 @@ def _fill_four(
 
     words = types.uint64
     return types.void(words, words, words, first, second, types.intp), codegen
-
-
-@overload(fill_four)
-def _fill_four_compiled(seed, stream, index, first, second, offset):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return lambda seed, stream, index, first, second, offset: _fill_four(  # noqa: PLW0108
-        seed, stream, index, first, second, offset
-    )

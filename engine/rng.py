@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba.extending import overload
 
 from engine.arrays import Floats
 from engine.jit import kernel
-from engine.lanes import LANES, fill_four
+from engine.lanes import LANES, four_blocks
 from engine.mathx import CENTRE, FAR_TAIL, central, log, middle_tail, normal_quantile
 
 _M0 = np.uint64(0xD2511F53)
@@ -26,6 +27,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _WORD = np.uint64(32)
 _DROP = np.uint64(11)
 _UNIT = 2.0**-53
+_TOP = 1.0 - _UNIT
 
 
 @kernel
@@ -61,8 +63,31 @@ def fill_scalar(
     for i in range(first.shape[0]):
         index = np.uint64(start + i)
         w0, w1, w2, w3 = philox(index & _LOW, index >> _WORD, s0, s1, k0, k1)
-        first[i] = (np.float64(np.int64(((w1 << _WORD) | w0) >> _DROP)) + 0.5) * _UNIT
-        second[i] = (np.float64(np.int64(((w3 << _WORD) | w2) >> _DROP)) + 0.5) * _UNIT
+        first[i] = min((np.float64(np.int64(((w1 << _WORD) | w0) >> _DROP)) + 0.5) * _UNIT, _TOP)
+        second[i] = min((np.float64(np.int64(((w3 << _WORD) | w2) >> _DROP)) + 0.5) * _UNIT, _TOP)
+
+
+def fill_four(
+    seed: np.uint64,
+    stream: np.uint64,
+    index: np.uint64,
+    first: Floats,
+    second: Floats,
+    offset: int,
+) -> None:
+    """Write both lanes of four blocks from ``index`` on, at ``offset``.
+
+    The interpreted twin of ``lanes.four_blocks``, which compiled code calls instead.
+    """
+    stop = offset + LANES
+    fill_scalar(seed, stream, int(index), first[offset:stop], second[offset:stop])
+
+
+@overload(fill_four)
+def _fill_four(seed, stream, index, first, second, offset):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pyright: ignore
+    return lambda seed, stream, index, first, second, offset: four_blocks(  # noqa: PLW0108  # pyright: ignore
+        seed, stream, index, first, second, offset
+    )
 
 
 @kernel
@@ -78,8 +103,8 @@ def fill_uniforms(
     start : int
         Index of the first block.
     first, second : ndarray, shape (n,), float64
-        Lane 0 and lane 1: ``((word >> 11) + ½) 2⁻⁵³``, strictly inside (0, 1);
-        contiguous.
+        Lane 0 and lane 1: ``((word >> 11) + ½) 2⁻⁵³`` as a double, at most 1 − 2⁻⁵³,
+        so strictly inside (0, 1); contiguous.
     """
     n = first.shape[0]
     whole = n - n % LANES

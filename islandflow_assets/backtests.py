@@ -10,12 +10,19 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from contracts.columns import SUMMARY
 from contracts.digest import bare, document_digest
 from contracts.errors import ContractError, Problem
 from contracts.strategy import StrategySpec, strategy_from
 from islandflow_assets import keys, lineage
 from islandflow_assets.partitions import GRID, Partition, requested, requested_by_run
-from islandflow_assets.plots import equity_plot
+from islandflow_assets.plots import Span, equity_plot
+from islandflow_assets.previews import (
+    column_schema,
+    metrics_table,
+    strategy_names,
+    summary_table,
+)
 from islandflow_assets.scenarios import registered_specs, scenario_dataset
 from islandflow_assets.settings import BacktestConfig
 from islandflow_resources import summaries
@@ -61,24 +68,29 @@ def backtest_result(
     engine_runtime: dg.ResourceParam[EngineRuntime],
     backtest_settings: BacktestConfig,
 ) -> Events:
-    """Equity, trades and metrics of all registered strategies on one dataset."""
+    """Equity, trades and metrics of all registered strategies on one dataset.
+
+    Returns, drawdowns, volatility, rates and exposure are fractions (0.01 is 1 %);
+    volatility, Sharpe, Sortino and Calmar are annualised; equity is in quote currency.
+    """
     with reported(context):
         cells = requested(context)
+        read = lineage.newest_events(context.instance, keys.SCENARIO_DATASET)
         specs = registered_specs(database, cells)
         refs = [dataset_ref(specs[cell.scenario_key], cell.seed) for cell in cells]
         inputs = find_datasets(store, database, engine_runtime, refs)
         made = make_results(
             store, database, engine_runtime, inputs, registered_strategies(database),
-            backtest_settings.document(), context.run_id,
+            backtest_settings.document(), context.run.run_id,
         )  # fmt: skip
         shown = [_shown(store, one) for one in made]
     published = [one for one in shown if isinstance(one, lineage.Published)]
     failures = [one for one in shown if not isinstance(one, lineage.Published)]
     context.log.info(f"{len(published)} of {len(cells)} partitions have results")
     yield lineage.output()
-    yield from lineage.materialisations(keys.BACKTEST_RESULT, VERSION, published)
+    yield from lineage.materialisations(keys.BACKTEST_RESULT, VERSION, published, read)
     verdict = lineage.Verdict(keys.ACCOUNT_BALANCES, len(published), failures)
-    yield from lineage.check_results(keys.BACKTEST_RESULT, [verdict])
+    yield from lineage.check_results(keys.BACKTEST_RESULT, [verdict], context.log)
 
 
 @dg.asset(
@@ -87,6 +99,7 @@ def backtest_result(
     deps=[backtest_result],
     code_version=VERSION,
     kinds={"parquet"},
+    metadata={"dagster/column_schema": column_schema(SUMMARY)},
     check_specs=[
         dg.AssetCheckSpec(
             keys.NOTHING_MISSING,
@@ -102,17 +115,21 @@ def backtest_summary(
     database: dg.ResourceParam[Database],
     backtest_settings: BacktestConfig,
 ) -> dg.MaterializeResult:
-    """One row per scenario and strategy over all seeds that have a result."""
+    """One row per scenario and strategy over all seeds that have a result.
+
+    Returns, drawdowns and shares are fractions (0.01 is 1 %); Sharpe is annualised.
+    """
     with reported(context):
         rows = summaries.current_results(database, backtest_settings.document())
         summary = summaries.publish(store, rows)
         wanted = requested_by_run(context)
     missing = [cell for cell in wanted if (cell.scenario_key, cell.seed) not in summary.cells]
+    complete = _completeness(wanted, missing)
+    if missing:
+        context.log.error(f"check {keys.NOTHING_MISSING}: {complete.description}")
     return dg.MaterializeResult(
         metadata={
-            "summary": dg.MetadataValue.table(
-                [dg.TableRecord(row) for row in summary.table.to_pylist()]
-            ),
+            "summary": summary_table(summary.table),
             "dagster/row_count": summary.table.num_rows,
             "results": len(rows),
             "uri": dg.MetadataValue.url(store.uri(summary.stored.key)),
@@ -120,7 +137,7 @@ def backtest_summary(
             "recipe_digest": summary.recipe,
         },
         data_version=dg.DataVersion(bare(summary.stored.content_digest)),
-        check_results=[_completeness(wanted, missing)],
+        check_results=[complete],
     )
 
 
@@ -170,16 +187,16 @@ def _shown(store: ObjectStore, made: MadeResults) -> lineage.Published | tuple[P
         )
     if made.problem is not None:
         return cell, made.problem
-    curves = [stored.equity["equity"].to_numpy() for stored in made.results]
-    names = ", ".join(stored.result.strategy_id for stored in made.results)
-    rows = [
-        dg.TableRecord({"strategy": stored.result.strategy_id, **stored.result.metrics})
-        for stored in made.results
-    ]
+    results = [stored.result for stored in made.results]
+    equities = [stored.equity["equity"].to_numpy() for stored in made.results]
+    manifest = made.dataset.manifest
+    span = Span(int(manifest.first_ts_ns), int(manifest.last_ts_ns))
+    curves = dict(zip(strategy_names(results), equities, strict=True))
     metadata = {
-        "equity": equity_plot(f"{cell}: {names}", curves),
-        "metrics": dg.MetadataValue.table(rows),
-        "dagster/row_count": made.dataset.manifest.rows,
+        "equity": equity_plot(f"{cell}", span, curves),
+        "metrics": metrics_table(results),
+        "strategies": len(results),
+        "dagster/row_count": manifest.rows,
         "uri": dg.MetadataValue.url(store.uri(made.results[0].ref.result_key)),
         "cache_keys": dg.MetadataValue.json([one.result.cache_key for one in made.results]),
         "used_cache": all(stored.used_cache for stored in made.results),
@@ -187,5 +204,5 @@ def _shown(store: ObjectStore, made: MadeResults) -> lineage.Published | tuple[P
         "seconds": round(made.seconds, 4),
     }
     version = document_digest([stored.digest for stored in made.results])
-    inputs = {keys.SCENARIO_DATASET: made.dataset.manifest.content_digest}
+    inputs = {keys.SCENARIO_DATASET: manifest.content_digest}
     return lineage.Published(cell, version, inputs, metadata)

@@ -8,11 +8,13 @@ Dagster's (it exists for observed sources); a test holds the pinned release to i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import dagster as dg
+from dagster._core.definitions.data_version import NULL_EVENT_POINTER
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 from contracts.digest import bare
@@ -59,16 +61,40 @@ def output() -> dg.Output[None]:
     return dg.Output(None, metadata=NO_OWN_EVENTS)
 
 
+def newest_events(instance: dg.DagsterInstance, *assets: str) -> dict[str, str]:
+    """Pointers to the newest event of assets, to be taken before a step reads them.
+
+    Dagster calls a partition stale if one of its inputs has an event with another
+    data version behind the pointer. One pointer serves all partitions of a step.
+    """
+    found: dict[str, str] = {}
+    for asset in assets:
+        records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+        found[asset] = str(records[0].storage_id) if records else NULL_EVENT_POINTER
+    return found
+
+
 def materialisations(
-    asset: str, code_version: str, published: Sequence[Published]
+    asset: str,
+    code_version: str,
+    published: Sequence[Published],
+    pointers: Mapping[str, str] | None = None,
 ) -> Iterator[dg.AssetMaterialization]:
-    """One event per published partition, with its versions and those of its inputs."""
+    """One event per published partition, with its versions and those of its inputs.
+
+    Parameters
+    ----------
+    pointers : mapping of str to str
+        What `newest_events` said of every input.
+    """
     for one in published:
         tags = {
             "dagster/data_version": bare(one.data_version),
             "dagster/data_version_is_user_provided": "true",
             "dagster/code_version": code_version,
         }
+        for name, pointer in (pointers or {}).items():
+            tags[f"dagster/input_event_pointer/{name}"] = pointer
         for name, digest in one.inputs.items():
             tags[f"dagster/input_data_version/{name}"] = bare(digest)
         yield dg.AssetMaterialization(
@@ -76,8 +102,10 @@ def materialisations(
         )
 
 
-def check_results(asset: str, verdicts: Sequence[Verdict]) -> Iterator[dg.AssetCheckResult]:
-    """One result per check; it blocks only if no partition passed.
+def check_results(
+    asset: str, verdicts: Sequence[Verdict], log: logging.Logger | None = None
+) -> Iterator[dg.AssetCheckResult]:
+    """One result per check, a failed one said in the log too; it blocks only if none passed.
 
     A blocking error stops every downstream step of the run, and a good partition
     must not wait for a bad one: what is missing at the end is named, and fails the
@@ -86,6 +114,10 @@ def check_results(asset: str, verdicts: Sequence[Verdict]) -> Iterator[dg.AssetC
     for verdict in verdicts:
         failed = len(verdict.failures)
         blocks = failed > 0 and verdict.passed == 0
+        if failed and log is not None:
+            # Dagster's own error names the check but neither partition nor reason.
+            said = f"check {verdict.name}: {_sentence(verdict)}"
+            log.log(logging.ERROR if blocks else logging.WARNING, said)
         yield dg.AssetCheckResult(
             asset_key=asset,
             check_name=verdict.name,

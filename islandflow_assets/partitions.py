@@ -8,10 +8,12 @@ never partitions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
+from contracts.errors import ConfigurationError
 from contracts.seeds import parse_seed
 
 SCENARIO: Final = dg.DynamicPartitionsDefinition(name="scenario")
@@ -22,6 +24,7 @@ _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
 _SCENARIO_TAG: Final = "dagster/partition/scenario"
 _SEED_TAG: Final = "dagster/partition/seed"
+_TEMPORARY_HOME: Final = ".tmp_dagster_home_"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,15 +43,38 @@ class Partition:
         return f"{self.scenario_key}|{self.seed}"
 
 
+def refuse_temporary(instance: dg.DagsterInstance) -> None:
+    """Refuse the instance that Dagster's commands make, and delete, without a home.
+
+    An instance in memory is let through: whoever makes one knows that it forgets.
+
+    Raises
+    ------
+    ConfigurationError
+        ``DAGSTER_HOME_UNSET``.
+    """
+    if not Path(instance.root_directory).name.startswith(_TEMPORARY_HOME):
+        return
+    raise ConfigurationError(
+        "DAGSTER_HOME_UNSET",
+        "Dagster uses a temporary instance, which knows no registered partition",
+        "DAGSTER_HOME",
+        ('run first: eval "$(islandflow env)"',),
+    )
+
+
 def requested(context: dg.AssetExecutionContext) -> list[Partition]:
     """Cells that this step is to make, sorted.
 
     Raises
     ------
+    ConfigurationError
+        As `refuse_temporary`.
     ContractError
         ``SEED_NOT_AN_INTEGER`` for a seed key that was not registered through
         islandflow.
     """
+    refuse_temporary(context.instance)
     cells: list[Partition] = []
     for key in context.partition_keys:
         assert isinstance(key, dg.MultiPartitionKey)

@@ -1,101 +1,156 @@
 """Plots for metadata: small SVG pictures, cheap enough for every partition of a batch.
 
-At most 160 points a line, plain text, no drawing library; shown by the UI as an
+At most 120 points a curve, plain text, no drawing library; shown by the UI as an
 image inside markdown. What is drawn is computed elsewhere.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import dagster as dg
 import numpy as np
 import numpy.typing as npt
 
-WIDTH: Final = 640
-HEIGHT: Final = 220
-POINTS: Final = 160
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 24, 22
+WIDTH: Final = 720
+HEIGHT: Final = 260
+POINTS: Final = 120
+COLOURS: Final = ("#0b6bcb", "#c2410c", "#15803d", "#7e22ce")
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 14, 30, 26
+_FLOOR = HEIGHT - _BOTTOM
 _FONT: Final = 'font-family="sans-serif" font-size="11" fill="#57606a"'
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line: its values at equal steps and its colour."""
+class Span:
+    """First and last bar of what is drawn, as starts in nanoseconds since 1970 UTC."""
 
-    values: Floats
-    colour: str = "#0b6bcb"
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
-    """An area between two lines, such as low and high."""
+class Curve:
+    """What is left of a series: per interval its last value, its lowest and its highest."""
 
     low: Floats
     high: Floats
-    colour: str = "#b6d4f2"
+    last: Floats
 
 
-def price_plot(title: str, low: Floats, high: Floats, close: Floats) -> dg.MarkdownMetadataValue:
-    """Close over its range of low and high."""
-    edges = _edges(close.size)
-    band = Band(np.minimum.reduceat(low, edges), np.maximum.reduceat(high, edges))
-    return _picture(title, (band,), (Line(_sampled(close)),))
+def price_plot(
+    cell: str, span: Span, low: Floats, high: Floats, close: Floats
+) -> dg.MarkdownMetadataValue:
+    """Close over its range of low and high.
+
+    Parameters
+    ----------
+    cell : str
+        Names the partition.
+    span : Span
+    low, high, close : ndarray of float64, shape (bars,)
+        Prices.
+    """
+    title = f"{cell} · price: close, within low to high"
+    return _picture(title, title, span, [_curve(low, high, close)])
 
 
-def equity_plot(title: str, curves: Sequence[Floats]) -> dg.MarkdownMetadataValue:
-    """Equity curves of the strategies of one partition."""
-    colours = ("#0b6bcb", "#c2410c", "#15803d", "#7e22ce")
-    lines = [
-        Line(_sampled(curve), colours[index % len(colours)]) for index, curve in enumerate(curves)
-    ]
-    return _picture(title, (), lines)
+def equity_plot(cell: str, span: Span, equities: Mapping[str, Floats]) -> dg.MarkdownMetadataValue:
+    """Equity of the first strategies of one partition, each named in its colour.
+
+    Parameters
+    ----------
+    cell : str
+        Names the partition.
+    span : Span
+    equities : mapping of str to ndarray of float64, shape (bars,)
+        Equity in quote currency by strategy; the first four are drawn.
+    """
+    shown = list(equities.items())[: len(COLOURS)]
+    names = [name for name, _ in shown]
+    legend = ", ".join(
+        f'<tspan fill="{colour}">{name}</tspan>'
+        for name, colour in zip(names, COLOURS, strict=False)
+    )
+    left = len(equities) - len(shown)
+    title = f"{cell} · equity in quote currency: "
+    more = f" and {left} more" if left else ""
+    curves = [_curve(values, values, values) for _, values in shown]
+    return _picture(title + legend + more, title + ", ".join(names) + more, span, curves)
 
 
-def _edges(size: int) -> npt.NDArray[np.int64]:
-    return np.unique(np.linspace(0, size - 1, min(POINTS, size)).astype(np.int64))
+def _curve(low: Floats, high: Floats, close: Floats) -> Curve:
+    """Reduce to `POINTS` intervals without losing an extreme."""
+    size = close.size
+    starts = np.linspace(0, size, min(POINTS, size), endpoint=False).astype(np.int64)
+    ends = np.append(starts[1:], size) - 1
+    return Curve(np.minimum.reduceat(low, starts), np.maximum.reduceat(high, starts), close[ends])
 
 
-def _sampled(values: Floats) -> Floats:
-    return values[_edges(values.size)]
-
-
-def _picture(title: str, bands: Sequence[Band], lines: Sequence[Line]) -> dg.MarkdownMetadataValue:
-    parts = [line.values for line in lines]
-    parts += [part for band in bands for part in (band.low, band.high)]
-    bottom = min(float(part.min()) for part in parts)
-    top = max(float(part.max()) for part in parts)
-    span = (top - bottom) or 1.0
-
-    def points(values: Floats) -> str:
-        x = np.linspace(_LEFT, WIDTH - _RIGHT, values.size)
-        y = HEIGHT - _BOTTOM - (values - bottom) / span * (HEIGHT - _TOP - _BOTTOM)
-        return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-
-    body = "".join(
-        f'<polygon points="{points(band.high)} {_reversed(points(band.low))}" '
-        f'fill="{band.colour}"/>'
-        for band in bands
-    ) + "".join(
-        f'<polyline points="{points(line.values)}" fill="none" stroke="{line.colour}" '
-        'stroke-width="1.5"/>'
-        for line in lines
+def _picture(
+    legend: str, title: str, span: Span, curves: Sequence[Curve]
+) -> dg.MarkdownMetadataValue:
+    bottom = min(float(curve.low.min()) for curve in curves)
+    top = max(float(curve.high.max()) for curve in curves)
+    if bottom == top:
+        margin = abs(top) * 0.01 or 1.0
+        bottom, top = bottom - margin, top + margin
+    drawn = "".join(
+        _drawn(curve, colour, bottom, top) for curve, colour in zip(curves, COLOURS, strict=False)
     )
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>{body}'
-        f'<text x="{_LEFT}" y="15" {_FONT}>{title}</text>'
-        f'<text x="4" y="{_TOP + 8}" {_FONT}>{top:,.2f}</text>'
-        f'<text x="4" y="{HEIGHT - _BOTTOM}" {_FONT}>{bottom:,.2f}</text></svg>'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
+        f"<g {_FONT}>{_grid(bottom, top)}"
+        f'<text x="{_LEFT}" y="{HEIGHT - 8}">{_moment(span.first_ns)} UTC</text>'
+        f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 8}" text-anchor="end">'
+        f"{_moment(span.last_ns)} UTC</text>"
+        f'<text x="8" y="17">{legend}</text></g>{drawn}</svg>'
     )
     encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
     return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})")
 
 
-def _reversed(points: str) -> str:
-    return " ".join(reversed(points.split(" ")))
+def _drawn(curve: Curve, colour: str, bottom: float, top: float) -> str:
+    x = np.linspace(_LEFT, WIDTH - _RIGHT, curve.last.size)
+    scale = (_FLOOR - _TOP) / (top - bottom)
+    low, high, last = (
+        [f"{a:.0f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
+        for y in (
+            _FLOOR - (values - bottom) * scale for values in (curve.low, curve.high, curve.last)
+        )
+    )
+    area = " ".join(high + low[::-1])
+    return (
+        f'<polygon points="{area}" fill="{colour}" fill-opacity="0.25"/>'
+        f'<polyline points="{" ".join(last)}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+    )
+
+
+def _grid(bottom: float, top: float) -> str:
+    """Lines at round values with their labels."""
+    rough = (top - bottom) / 4
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(round_ * power for round_ in (1, 2, 5, 10) if round_ * power >= rough * 0.999)
+    digits = max(0, -math.floor(math.log10(step)))
+    parts: list[str] = []
+    for index in range(math.ceil(bottom / step), math.floor(top / step) + 1):
+        value = index * step
+        y = _FLOOR - (value - bottom) / (top - bottom) * (_FLOOR - _TOP)
+        label = f"{value:,.{digits}f}" if abs(value) < 1e7 else f"{value:.4g}"
+        parts.append(
+            f'<path d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}" stroke="#eaeef2"/>'
+            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
+        )
+    return "".join(parts)
+
+
+def _moment(ts_ns: int) -> str:
+    return datetime.fromtimestamp(ts_ns // 1_000_000_000, UTC).strftime("%Y-%m-%d %H:%M")

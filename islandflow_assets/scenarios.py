@@ -11,13 +11,15 @@ import dagster as dg
 import numpy as np
 
 from contracts.canonical import canonical_json
+from contracts.columns import BARS
 from contracts.digest import bare
 from contracts.errors import Problem
 from contracts.scenario import ScenarioSpec, scenario_from
 from engine import paths
 from islandflow_assets import keys, lineage
 from islandflow_assets.partitions import GRID, Partition, requested
-from islandflow_assets.plots import price_plot
+from islandflow_assets.plots import Span, price_plot
+from islandflow_assets.previews import bars_table, column_schema
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.failures import reported
@@ -28,7 +30,6 @@ Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResul
 
 SPEC_VERSION = "0.1"
 DATASET_VERSION = paths.domain_version()
-_PREVIEW_ROWS = 5
 
 
 @dg.asset(
@@ -45,7 +46,10 @@ def scenario_spec(
     store: dg.ResourceParam[ObjectStore],
     database: dg.ResourceParam[Database],
 ) -> Events:
-    """The market that a scenario describes, as one canonical document in the store."""
+    """The market that a scenario describes, as one canonical document in the store.
+
+    All seeds of a scenario share the document. Its returns are log returns per bar, in bps.
+    """
     with reported(context):
         wanted = requested(context)
         specs = registered_specs(database, wanted)
@@ -65,6 +69,7 @@ def scenario_spec(
     code_version=DATASET_VERSION,
     dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]
     kinds={"parquet", "numba"},
+    metadata={"dagster/column_schema": column_schema(BARS)},
     check_specs=[
         dg.AssetCheckSpec(
             keys.SCHEMA_HOLDS,
@@ -92,20 +97,25 @@ def scenario_dataset(
     database: dg.ResourceParam[Database],
     engine_runtime: dg.ResourceParam[EngineRuntime],
 ) -> Events:
-    """Bars of one scenario and seed, with their manifest, made once and verified."""
+    """Bars of one scenario and seed, with their manifest, made once and verified.
+
+    Prices are whole ticks: a price is ticks × `tick_size`. Each bar carries its start
+    in UTC. The same scenario and seed always give the same `content_digest`.
+    """
     with reported(context):
         wanted = requested(context)
+        read = lineage.newest_events(context.instance, keys.SCENARIO_SPEC)
         specs = registered_specs(database, wanted)
         refs = [dataset_ref(specs[cell.scenario_key], cell.seed) for cell in wanted]
-        stream = make_datasets(store, database, engine_runtime, refs, context.run_id)
+        stream = make_datasets(store, database, engine_runtime, refs, context.run.run_id)
         made = [_shown(cell, one, store) for cell, one in zip(wanted, stream, strict=True)]
     published = [shown for _, _, shown in made if shown is not None]
     used = sum(one.used_cache for _, one, _ in made)
     context.log.info(f"{len(published) - used} datasets made, {used} found, of {len(made)}")
     yield lineage.output()
-    yield from lineage.materialisations(keys.SCENARIO_DATASET, DATASET_VERSION, published)
+    yield from lineage.materialisations(keys.SCENARIO_DATASET, DATASET_VERSION, published, read)
     outcomes = [(cell, one) for cell, one, _ in made]
-    yield from lineage.check_results(keys.SCENARIO_DATASET, _verdicts(outcomes))
+    yield from lineage.check_results(keys.SCENARIO_DATASET, _verdicts(outcomes), context.log)
 
 
 def registered_specs(database: Database, cells: Sequence[Partition]) -> dict[str, ScenarioSpec]:
@@ -148,10 +158,12 @@ def _shown(
         table[f"{name}_ticks"].to_numpy().astype(np.float64) * tick
         for name in ("low", "high", "close")
     )
-    preview = table.slice(0, _PREVIEW_ROWS).to_pylist()
+    span = Span(int(manifest.first_ts_ns), int(manifest.last_ts_ns))
     metadata = {
-        "price": price_plot(f"{cell}", low, high, close),
-        "preview": dg.MetadataValue.table([dg.TableRecord(row) for row in preview]),
+        "price": price_plot(f"{cell}", span, low, high, close),
+        "first_bars": bars_table(table),
+        "tick_size": tick,
+        "timeframe": ref.spec.timeframe,
         "dagster/row_count": manifest.rows,
         "uri": dg.MetadataValue.url(store.uri(ref.dataset_key)),
         "manifest": dg.MetadataValue.url(store.uri(ref.manifest_key)),

@@ -20,7 +20,12 @@ from islandflow_jobs import operations
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,  # plain lines, which a log can keep
+)
 scenario = typer.Typer(no_args_is_help=True, help="Make and register scenarios.")
 strategy = typer.Typer(no_args_is_help=True, help="Register strategies.")
 schema = typer.Typer(no_args_is_help=True, help="JSON Schemas of the documents.")
@@ -101,6 +106,12 @@ def doctor() -> None:
     lines, healthy = operations.doctor()
     _print_each(lines)
     raise typer.Exit(0 if healthy else 1)
+
+
+@app.command()
+def sql(query: Annotated[str, typer.Argument(help="SQL over bars, labels, equity …")]) -> None:
+    """Query the stored tables where they lie: bars, labels, equity, trades, results."""
+    _print_each(operations.sql(ResourceSet.from_environment(), query))
 
 
 @app.command()

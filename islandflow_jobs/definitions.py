@@ -14,6 +14,7 @@ from islandflow_assets.backtests import backtest_result, backtest_summary  # noq
 from islandflow_assets.keys import BACKTEST_SETTINGS  # noqa: E402
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec  # noqa: E402
 from islandflow_assets.settings import BacktestConfig  # noqa: E402
+from islandflow_jobs.instance import warn_without_home  # noqa: E402
 from islandflow_jobs.jobs import register_inbox, research  # noqa: E402
 from islandflow_jobs.schedules import materialise_missing  # noqa: E402
 from islandflow_jobs.sensors import scenario_inbox  # noqa: E402
@@ -43,3 +44,4 @@ def build_definitions(
 
 
 defs = build_definitions()
+warn_without_home()

@@ -7,15 +7,18 @@ services.
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.instance.config import is_dagster_home_set
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, UnavailableError
 from islandflow_resources.settings import Settings, apply_environment
 
 _ROOT = Path(__file__).resolve().parent.parent
+_LOG = logging.getLogger("islandflow.instance")
 TEMPLATES = {"embedded": _ROOT / "dagster.yaml", "services": _ROOT / "deploy" / "dagster.yaml"}
 
 
@@ -24,40 +27,67 @@ def prepare_home(settings: Settings) -> Path:
 
     The file is written anew only if it differs, so that an edit of the template
     reaches every home.
+
+    Raises
+    ------
+    ConfigurationError
+        ``HOME_NOT_WRITABLE``.
     """
     home = settings.dagster_home
-    home.mkdir(parents=True, exist_ok=True)
-    text = TEMPLATES[settings.profile].read_text("utf-8")
-    target = home / "dagster.yaml"
-    if not target.exists() or target.read_text("utf-8") != text:
-        staged = home / f".dagster.yaml.{os.getpid()}"
-        staged.write_text(text, "utf-8")
-        staged.replace(target)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        _renew(home / "dagster.yaml", TEMPLATES[settings.profile].read_text("utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            "HOME_NOT_WRITABLE",
+            f"cannot make Dagster's home {home}: {error.strerror}",
+            "ISLANDFLOW_HOME",
+            ("point ISLANDFLOW_HOME to a writable folder",),
+        ) from error
     apply_environment(settings)
     return home
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The persistent instance of the profile."""
-    prepare_home(settings)
-    return dg.DagsterInstance.get()
-
-
-def refuse_temporary(instance: dg.DagsterInstance) -> None:
-    """Refuse an instance that forgets partitions and history when the process ends.
+    """The persistent instance of the profile.
 
     Raises
     ------
     ConfigurationError
-        ``DAGSTER_HOME_UNSET``.
+        As `prepare_home`.
+    UnavailableError
+        ``DAGSTER_STORAGE_UNAVAILABLE``.
     """
-    if instance.is_persistent and not Path(instance.root_directory).name.startswith(
-        ".tmp_dagster_home_"
-    ):
+    from dagster_postgres.utils import DagsterPostgresException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    home = prepare_home(settings)
+    try:
+        return dg.DagsterInstance.get()
+    except (DagsterPostgresException, SQLAlchemyError) as error:
+        raise UnavailableError(
+            "DAGSTER_STORAGE_UNAVAILABLE",
+            f"cannot open Dagster's instance of {home}: its database does not answer",
+            "DAGSTER_HOME",
+            ("start the servers of the profile, then run: islandflow provision",),
+        ) from error
+
+
+def warn_without_home() -> None:
+    """Say what will go wrong if Dagster is about to make a temporary instance.
+
+    A run over a range fails there before any of the graph's code could say why.
+    """
+    if not is_dagster_home_set():
+        _LOG.warning(
+            "DAGSTER_HOME is not set: a run would know no registered partition "
+            '(hint: eval "$(islandflow env)")'
+        )
+
+
+def _renew(path: Path, text: str) -> None:
+    if path.exists() and path.read_text("utf-8") == text:
         return
-    raise ConfigurationError(
-        "DAGSTER_HOME_UNSET",
-        "Dagster would use a temporary instance, which knows no registered partition",
-        "DAGSTER_HOME",
-        ('run first: eval "$(islandflow env)"',),
-    )
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged.write_text(text, "utf-8")
+    staged.replace(path)

@@ -11,6 +11,7 @@ import dagster as dg
 from contracts.errors import ContractError
 from contracts.scenario import ScenarioSpec, load_scenario
 from islandflow_assets.backtests import backtest_result, backtest_summary
+from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
 from islandflow_jobs.registration import register_scenarios
 from islandflow_resources.database import Database
@@ -40,6 +41,7 @@ def register_documents(
     ones to ``quarantine/``, and neither keeps the others from being registered.
     """
     with reported(context):
+        refuse_temporary(context.instance)
         for key in store.keys(INBOX):
             _register(context, store, database, key)
 

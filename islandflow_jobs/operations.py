@@ -19,9 +19,12 @@ from contracts.seeds import parse_seed
 from contracts.strategy import load_strategy
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.retries import Patience
 from islandflow_resources.settings import apply_environment, export_lines
 
 MAX_SEEDS = 100_000
+_SHORTLY = Patience(total_s=2.0)
+"""A doctor answers soon: what is down now is to be said now."""
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -90,10 +93,24 @@ def register_strategies(resources: ResourceSet, texts: Sequence[bytes]) -> list[
 
 
 def export_schemas(out: Path) -> list[str]:
-    """Write every JSON Schema as ``{name}.json``; existing ones are replaced."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name in schemas():
-        (out / f"{name}.json").write_text(schema_text(name), "utf-8")
+    """Write every JSON Schema as ``{name}.json``; existing ones are replaced.
+
+    Raises
+    ------
+    ContractError
+        ``FOLDER_NOT_WRITABLE``.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name in schemas():
+            (out / f"{name}.json").write_text(schema_text(name), "utf-8")
+    except OSError as error:
+        raise ContractError(
+            "FOLDER_NOT_WRITABLE",
+            f"cannot write the schemas to {out}: {error.strerror}",
+            "--out",
+            ("give a folder that is yours to write",),
+        ) from error
     return [f"wrote {out / f'{name}.json'}" for name in schemas()]
 
 
@@ -132,6 +149,30 @@ def repair(resources: ResourceSet, uri: str) -> list[str]:
         return [f"whole, nothing to repair: {resources.store.uri(ref.dataset_key)}"]
     lines = [f"quarantined {resources.store.uri(key)}" for key in done.quarantined]
     return [*lines, f"remade {resources.store.uri(ref.dataset_key)}", done.content_digest]
+
+
+def sql(resources: ResourceSet, query: str) -> list[str]:
+    """Rows of a query over the catalogue's views, tab-separated below their names.
+
+    Raises
+    ------
+    ContractError
+        ``QUERY_INVALID`` with what the database says of it.
+    """
+    import duckdb
+
+    from islandflow_resources.catalog import open_catalogue
+
+    with open_catalogue(resources.store, resources.database.results()) as connection:
+        try:
+            found = connection.execute(query)
+            names = [column[0] for column in found.description or ()]
+            rows = found.fetchall()
+        except duckdb.Error as error:
+            message = " ".join(str(error).split())
+            hint = "views are bars, labels, equity, trades and results"
+            raise ContractError("QUERY_INVALID", message, "QUERY", (hint,)) from error
+    return ["\t".join(names), *("\t".join(map(str, row)) for row in rows)]
 
 
 def provision(resources: ResourceSet) -> list[str]:
@@ -200,6 +241,23 @@ def _version_line() -> str:
     names = ("islandflow", "dagster", "numba", "numpy", "pyarrow")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     return f"ok    Python {sys.version.split()[0]}, {versions}"
+
+
+def _store_line(resources: ResourceSet) -> str:
+    from islandflow_resources.s3_store import S3Store
+
+    s3 = resources.settings.s3
+    return (resources.store if s3 is None else S3Store(s3, _SHORTLY)).check()
+
+
+def _database_line(resources: ResourceSet) -> str:
+    from islandflow_resources.database import Database
+
+    database = Database(resources.settings.database_url, _SHORTLY)
+    try:
+        return database.check()
+    finally:
+        database.dispose()
 
 
 def _engine_line(resources: ResourceSet) -> str:

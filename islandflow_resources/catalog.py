@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
-from contracts.columns import BARS, EQUITY, REGIMES, TRADES, TableSchema
+from contracts.columns import BARS, EQUITY, LABELS, TRADES, TableSchema
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.table_schemas import arrow_schema
@@ -32,7 +32,7 @@ _SCENARIO = (
 _BACKTEST = r"backtests/(?P<cache_key>[^/]+)/"
 LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
     (BARS, _SCENARIO + r"dataset\.parquet"),
-    (REGIMES, _SCENARIO + r"regimes\.parquet"),
+    (LABELS, r"labels/" + _SCENARIO + r"labels\.parquet"),
     (EQUITY, _BACKTEST + r"equity\.parquet"),
     (TRADES, _BACKTEST + r"trades\.parquet"),
 )
@@ -69,7 +69,7 @@ FROM ({files}) JOIN (
 def open_catalogue(
     store: ObjectStore, results: Sequence[RunResult] = ()
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the views ``bars regimes equity trades results``.
+    """An in-memory database with the views ``bars labels equity trades results``.
 
     Parameters
     ----------

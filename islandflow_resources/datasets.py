@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from contracts.canonical import Document, canonical_json
-from contracts.columns import BARS, REGIMES
+from contracts.columns import BARS, LABELS
 from contracts.digest import bare, document_digest, recipe_digest
 from contracts.errors import IntegrityError
 from contracts.manifest import ColumnRange, DatasetManifest
@@ -152,7 +152,7 @@ def read(store: ObjectStore, ref: DatasetRef, *, file_digest: str | None = None)
         store, ref.dataset_key, BARS, manifest.content_digest, expected_file_digest=expected_file
     )
     if manifest.labels_digest is not None:
-        read_verified(store, ref.labels_key, REGIMES, manifest.labels_digest)
+        read_verified(store, ref.labels_key, LABELS, manifest.labels_digest)
     told = describe(ref, table, manifest.content_digest, manifest.labels_digest)
     if told.to_bytes() != stated:
         raise _damaged(store, ref.manifest_key, "the manifest does not describe its dataset")
@@ -207,8 +207,8 @@ def _table(bars: Bars) -> pa.Table:
 def _publish_labels(store: ObjectStore, ref: DatasetRef, bars: Bars) -> str | None:
     if not bars.label.any():
         return None
-    table = from_arrays(REGIMES, {"ts_ns": bars.ts_ns, "regime": bars.label})
-    stored: StoredTable = store_table(store, ref.labels_key, table, REGIMES, ref.texts)
+    table = from_arrays(LABELS, {"ts_ns": bars.ts_ns, "label": bars.label})
+    stored: StoredTable = store_table(store, ref.labels_key, table, LABELS, ref.texts)
     return stored.content_digest
 
 

@@ -7,16 +7,14 @@ it here, before its kernels are imported. What is computed lives in ``engine``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from threading import BoundedSemaphore
 
 from contracts.errors import ConfigurationError
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +58,20 @@ class EngineRuntime:
         """How many items of a size fit the memory budget at once; at least one."""
         return max(1, (self.memory_mb << 20) // max(1, item_bytes))
 
-    def map_threads(
-        self, function: Callable[[Item], Result], items: Iterable[Item]
-    ) -> list[Result]:
-        """Results in the order of `items`, computed on up to `threads` threads.
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """Hold one of the process's `threads` permits to compute.
 
-        Only work that releases the interpreter (kernels, compression, I/O) gains. The
-        first failure in order is raised, and what has not begun is dropped.
+        Batches run on more threads than may compute, because most of their time goes
+        into waiting for the store; the permits bound processors and memory.
         """
-        work = list(items)
-        if self.threads == 1 or len(work) < 2:
-            return [function(item) for item in work]
-        with ThreadPoolExecutor(min(self.threads, len(work)), "islandflow") as pool:
-            futures = [pool.submit(function, item) for item in work]
-            try:
-                return [future.result() for future in futures]
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        with _permits(self.threads):
+            yield
+
+
+@cache
+def _permits(threads: int) -> BoundedSemaphore:
+    return BoundedSemaphore(threads)
 
 
 def _make_folder(folder: Path) -> None:

@@ -27,7 +27,7 @@ from islandflow_resources.database import Database
 from islandflow_resources.datasets import Dataset, DatasetRef
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.models import Artefact, RunResult
-from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.object_store import CONCURRENCY, ObjectStore
 from islandflow_resources.results import ResultRef, StoredResult
 
 T = TypeVar("T")
@@ -82,8 +82,10 @@ def make_datasets(
     origin = provenance(run_id)
     for chunk in _chunks(refs, runtime, max((ref.spec.duration_bars for ref in refs), default=1)):
         known = database.find([ref.recipe for ref in chunk])
-        made = runtime.map_threads(
-            lambda ref, known=known: _make_dataset(store, ref, known.get(ref.recipe), origin),
+        made = store.concurrently(
+            lambda ref, known=known: _make_dataset(
+                store, runtime, ref, known.get(ref.recipe), origin
+            ),
             chunk,
         )
         new = [one for one in made if one.dataset is not None and one.ref.recipe not in known]
@@ -97,7 +99,7 @@ def find_datasets(
     """Yield the datasets of a batch that are recorded and verify, and no others."""
     for chunk in _chunks(refs, runtime, max((ref.spec.duration_bars for ref in refs), default=1)):
         known = database.find([ref.recipe for ref in chunk])
-        found = runtime.map_threads(
+        found = store.concurrently(
             lambda ref, known=known: _trusted(store, ref, known.get(ref.recipe)), chunk
         )
         yield from (dataset for dataset in found if dataset is not None)
@@ -121,9 +123,9 @@ def make_results(
     """
     programs = [(strategy, dsl.compile_strategy(strategy)) for strategy in strategies]
     stream = iter(inputs)
-    while chunk := list(islice(stream, runtime.threads)):
-        made = runtime.map_threads(
-            lambda dataset: _make_results(store, dataset, programs, settings), chunk
+    while chunk := list(islice(stream, CONCURRENCY)):
+        made = store.concurrently(
+            lambda dataset: _make_results(store, runtime, dataset, programs, settings), chunk
         )
         database.record_results(
             [_result_row(one.dataset, result, run_id) for one in made for result in one.results]
@@ -139,14 +141,20 @@ def _chunks(items: Sequence[T], runtime: EngineRuntime, bars: int) -> Iterator[S
 
 
 def _make_dataset(
-    store: ObjectStore, ref: DatasetRef, known: Artefact | None, origin: Document
+    store: ObjectStore,
+    runtime: EngineRuntime,
+    ref: DatasetRef,
+    known: Artefact | None,
+    origin: Document,
 ) -> MadeDataset:
     start = time.perf_counter()
     try:
         dataset = _found(store, ref, known) if known else None
         used_cache = dataset is not None
         if dataset is None:
-            dataset = datasets.publish(store, ref, paths.simulate(ref.spec, ref.seed), origin)
+            with runtime.computing():
+                bars = paths.simulate(ref.spec, ref.seed)
+            dataset = datasets.publish(store, ref, bars, origin)
     except IslandflowError as error:
         if error.retryable:
             raise
@@ -183,6 +191,7 @@ def _found(store: ObjectStore, ref: DatasetRef, known: Artefact) -> Dataset | No
 
 def _make_results(
     store: ObjectStore,
+    runtime: EngineRuntime,
     dataset: Dataset,
     programs: Sequence[tuple[StrategySpec, dsl.Program]],
     settings: BacktestSettings,
@@ -196,7 +205,7 @@ def _make_results(
     ]
     quarantined: list[str] = []
     try:
-        kept = _all_results(store, dataset, refs, quarantined)
+        kept = _all_results(store, runtime, dataset, refs, quarantined)
     except IslandflowError as error:
         if error.retryable:
             raise
@@ -206,7 +215,11 @@ def _make_results(
 
 
 def _all_results(
-    store: ObjectStore, dataset: Dataset, refs: Sequence[ResultRef], quarantined: list[str]
+    store: ObjectStore,
+    runtime: EngineRuntime,
+    dataset: Dataset,
+    refs: Sequence[ResultRef],
+    quarantined: list[str],
 ) -> tuple[StoredResult, ...]:
     data = results.to_dataset(dataset.table, dataset.ref.spec)
     found = {ref.cache_key: _cached(store, ref, quarantined) for ref in refs}
@@ -215,7 +228,9 @@ def _all_results(
         backtest.Evaluation(ref.program, ref.strategy.risk, ref.settings, 0, keep_curves=True)
         for ref in missing
     ]
-    for ref, outcome in zip(missing, backtest.run([data], wanted), strict=True):
+    with runtime.computing():
+        outcomes = backtest.run([data], wanted)
+    for ref, outcome in zip(missing, outcomes, strict=True):
         found[ref.cache_key] = results.publish(store, ref, outcome, data)
     kept = tuple(stored for stored in found.values() if stored is not None)
     for stored in kept:

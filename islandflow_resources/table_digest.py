@@ -43,8 +43,8 @@ class TableHasher:
 
     Examples
     --------
-    >>> from contracts.columns import REGIMES
-    >>> TableHasher(REGIMES).digest()[:11]
+    >>> from contracts.columns import LABELS
+    >>> TableHasher(LABELS).digest()[:11]
     'blake3:13d0'
     """
 

@@ -59,7 +59,7 @@ def audit(
     _require(np.abs(np.cumsum(bought) - qty) <= TOLERANCE * held, "position is not the trades' sum")
     _require(np.abs(cash + qty * close - equity) <= scale, "cash plus position is not equity")
     _require(np.logical_or(qty >= 0.0, allow_short), "the position is negative")
-    _require(cash[bar] >= -max_margin - scale[bar], "cash falls below the margin")
+    _require(cash >= -max_margin - scale, "cash falls below the margin")
 
 
 def _refuse_wrong_shape(bars: int, curves: tuple[Floats, ...], bar: npt.NDArray[np.int64]) -> None:

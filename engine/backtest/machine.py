@@ -77,10 +77,10 @@ def combine(opcode: int, a: float, b: float) -> float:  # noqa: PLR0911 - one pe
 @kernel
 def crosses(columns: Floats, left: int, right: int, bar: int) -> float:
     """1 if column `left` rises above column `right` on this bar, else 0 or undefined."""
-    if bar == 0:
-        return math.nan
     now = compare(LESS, columns[right, bar], columns[left, bar])
-    before = compare(LESS_EQUAL, columns[left, bar - 1], columns[right, bar - 1])
+    before = math.nan
+    if bar > 0:
+        before = compare(LESS_EQUAL, columns[left, bar - 1], columns[right, bar - 1])
     return combine(AND, now, before)
 
 

@@ -145,7 +145,7 @@ def parse(text: str, loc: str) -> Node:
         ) from error
     if _depth(tree) > MAX_DEPTH:
         raise too_large(loc, f"it nests more than {MAX_DEPTH} operations")
-    return cast(Node, _Build().transform(tree))
+    return cast(Node, _Build().transform(tree))  # pyright: ignore[reportUnknownMemberType]
 
 
 def too_large(loc: str, why: str) -> ContractError:

@@ -134,35 +134,32 @@ def _walk(spec: ScenarioSpec, seed: int, bars: Bars, *, generate: bool) -> None:
     for first in range(0, bars.rows, BLOCK):
         n = min(BLOCK, bars.rows - first)
         z, zv, u, v, r, mu, sigma, gap, open_log, close_log = scratch[:, :n]
-        block = slice(first, first + n)
-        opened, high, low, closed, volume = (
-            column[block]
-            for column in (
-                bars.open_ticks,
-                bars.high_ticks,
-                bars.low_ticks,
-                bars.close_ticks,
-                bars.volume_lots,
-            )
-        )
-        label = bars.label[block] if generate else np.empty(n, dtype=np.int8)
+        label = bars.label[first : first + n] if generate else np.empty(n, dtype=np.int8)
         if family.DRAWS:
             fill_uniforms(key, own, first, u, v)
         fill_uniforms(key, close, first, z, zv)
         to_normals(z)
         family.step(first, z, u, v, params, state, r, mu, sigma, gap, label)
         kernels.accumulate(state, gap, r, open_log, close_log)
-        _require(spec, first, kernels.representable(open_log, close_log, spec.tick_size))
+        outcome = kernels.representable(open_log, close_log, spec.tick_size)
+        sound = n if outcome[0] == status.OK else outcome[1]
+        block = slice(first, first + sound)
+        z, zv, u, v, r, mu, sigma, gap, open_log, close_log = scratch[:, :sound]
+        opened, high, low, closed = (
+            column[block]
+            for column in (bars.open_ticks, bars.high_ticks, bars.low_ticks, bars.close_ticks)
+        )
+        volume = bars.volume_lots[block]
         if generate:
             fill_uniforms(key, extent, first, u, v)
             kernels.ticks(
                 open_log, close_log, sigma, u, v, spec.tick_size, opened, high, low, closed
             )
             _volume(spec, r, gap, sigma, zv, volume)
-        _require(
-            spec, first, kernels.guard(previous, mu, sigma, gap, opened, high, low, closed, volume)
-        )
-        previous = int(closed[n - 1])
+        held = kernels.guard(previous, mu, sigma, gap, opened, high, low, closed, volume)
+        _require(spec, first, held)
+        _require(spec, first, outcome)
+        previous = int(closed[-1])
 
 
 def _volume(

@@ -42,10 +42,11 @@ def accumulate(state: Floats, gap: Floats, r: Floats, open_log: Floats, close_lo
 def representable(open_log: Floats, close_log: Floats, tick: float) -> tuple[int, int]:
     """Status and index of the first bar whose open or close leaves the tick range.
 
-    Bounds are taken in log space, before any exponential can overflow; the
-    negated comparison also catches what is not a number.
+    Bounds are taken in log space, before any exponential can overflow, and wider than
+    the guard, which judges the rounded prices; the negated comparison also catches
+    what is not a number.
     """
-    low, high = log(MIN_TICKS * tick), log(MAX_TICKS * tick)
+    low, high = log(0.25 * MIN_TICKS * tick), log(4.0 * MAX_TICKS * tick)
     for i in range(open_log.shape[0]):
         if not (low <= open_log[i] <= high and low <= close_log[i] <= high):
             finite = math.isfinite(open_log[i]) and math.isfinite(close_log[i])
@@ -105,9 +106,8 @@ def lots(
     for i in range(r.shape[0]):
         move = abs(r[i] + gap[i])
         surprise = min(move / sigma[i], VOLUME_CAP) if sigma[i] > 0.0 else 0.0
-        volume[i] = np.int64(
-            max(math.floor(exp(base + response * surprise + deviation * z[i]) + 0.5), 1.0)
-        )
+        size = min(exp(base + response * surprise + deviation * z[i]), 1.5 * MAX_LOTS)
+        volume[i] = np.int64(max(size + 0.5, 1.0))
 
 
 @kernel

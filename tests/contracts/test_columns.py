@@ -2,14 +2,14 @@
 
 import pytest
 
-from contracts.columns import BARS, EQUITY, REGIMES, SCHEMAS, SUMMARY, TRADES
+from contracts.columns import BARS, EQUITY, LABELS, SCHEMAS, SUMMARY, TRADES
 
-SERIES = (BARS, REGIMES, EQUITY, TRADES)
+SERIES = (BARS, LABELS, EQUITY, TRADES)
 
 LAYOUTS = {
     "bars 1": "ts_ns:int64 open_ticks:int64 high_ticks:int64 low_ticks:int64 close_ticks:int64 "
     "volume_lots:int64",
-    "regimes 1": "ts_ns:int64 regime:int8",
+    "labels 1": "ts_ns:int64 label:int8",
     "equity 1": "ts_ns:int64 equity:float64 cash:float64 position_qty:float64",
     "trades 1": "ts_ns:int64 bar:int64 side:int8 qty:float64 price:float64 fee:float64 "
     "slippage:float64 realised_pnl:float64 reason:string",

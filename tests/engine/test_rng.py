@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.seeds import stream_id
+from engine.mathx import normal_quantile
 from engine.rng import fill_uniforms, philox, to_normals
 from tests.oracles import philox as oracle
 
@@ -133,6 +134,17 @@ def test_normals_are_the_quantiles_of_the_uniforms():
     # near one a double holds the uniform only to 2⁻⁵⁴, which the slope of the quantile widens
     rounding = 2.0**-54 * np.sqrt(2 * np.pi) * np.exp(0.5 * wanted**2)
     assert (np.abs(found - wanted) <= rounding + 4e-15 * np.abs(wanted)).all()
+
+
+@pytest.mark.parametrize("far", [2.0**-54, 1e-12, 1.0 - 2.0**-53])
+def test_a_draw_from_the_far_tail_changes_no_bit_of_its_neighbours(far):
+    values = block(3, 2, 0, 1001)[0]
+    alone, together = values.copy(), np.insert(values, 500, far)
+    to_normals(alone)
+    to_normals(together)
+    one_by_one = [normal_quantile(float(p)) for p in values]
+    assert alone.tolist() == np.delete(together, 500).tolist() == one_by_one
+    assert together[500] == normal_quantile(far)
 
 
 def test_lanes_seeds_streams_and_neighbours_are_uncorrelated():

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,49 +17,37 @@ def runtime(tmp_path):
     return EngineRuntime(threads=2, memory_mb=64, kernel_home=tmp_path / "kernels")
 
 
-def test_the_results_keep_the_order_of_the_items(runtime):
-    def slow_first(number):
-        time.sleep(0.02 if number == 0 else 0)
-        return number * number
-
-    assert runtime.map_threads(slow_first, range(20)) == [n * n for n in range(20)]
-    assert runtime.map_threads(slow_first, []) == []
-
-
-def test_no_more_threads_run_at_once_than_allowed(runtime):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_no_more_compute_at_once_than_allowed_however_many_wait(tmp_path, threads):
+    runtime = EngineRuntime(threads=threads, memory_mb=64, kernel_home=tmp_path)
     running, most, lock = 0, 0, threading.Lock()
 
     def work(_):
         nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        time.sleep(0.005)
-        with lock:
-            running -= 1
+        with runtime.computing():
+            with lock:
+                running += 1
+                most = max(most, running)
+            time.sleep(0.005)
+            with lock:
+                running -= 1
 
-    runtime.map_threads(work, range(20))
-    assert most == 2
-
-
-def test_one_thread_computes_where_it_is_asked(tmp_path):
-    runtime = EngineRuntime(threads=1, memory_mb=64, kernel_home=tmp_path)
-    here = threading.get_ident()
-    assert runtime.map_threads(lambda _: threading.get_ident(), range(3)) == [here] * 3
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(20)))
+    assert most == threads
 
 
-def test_the_first_failure_in_order_is_raised_and_the_rest_dropped(runtime):
-    done = []
+def test_a_failure_gives_the_permit_back(runtime):
+    def fail():
+        with runtime.computing():
+            raise ValueError("computed wrong")
 
-    def work(number):
-        if number in (1, 2):
-            raise ValueError(f"item {number}")
-        time.sleep(0.01)
-        done.append(number)
-
-    with pytest.raises(ValueError, match="item 1"):
-        runtime.map_threads(work, range(200))
-    assert len(done) < 199
+    for _ in range(5):
+        with pytest.raises(ValueError, match="computed wrong"):
+            fail()
+    # Both permits are free again: a lost one would block here for ever.
+    with runtime.computing(), runtime.computing():
+        assert runtime.threads == 2
 
 
 def test_the_memory_budget_bounds_a_batch_and_always_lets_one_in(runtime):

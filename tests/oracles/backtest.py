@@ -5,6 +5,7 @@ fills and the counts, `measure` the metrics. Conditions are evaluated by
 tests/oracles/expressions.py.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -183,42 +184,85 @@ def slippage_bps(closes: Sequence[float], t: int, settings: dict) -> float:
 def measure(
     result: Run, ts_ns: Sequence[int], initial_cash: float, bars_per_day: float
 ) -> dict[str, float | None]:
-    """Every metric that needs no convention beyond its name; None where it is undefined."""
+    """Every metric; None where it is undefined, all but four if equity is ever lost."""
     curve = [initial_cash, *result.equity]
-    if len(curve) < 2 or min(curve) <= 0:
-        return {}
-    returns = [after / before - 1 for before, after in zip(curve, curve[1:], strict=False)]
-    year = YEAR_DAYS * bars_per_day
-    total = curve[-1] / initial_cash - 1
-    annual = math.expm1(math.log1p(total) * year / len(returns)) if total < 1e3 else None
-    drawdown = max(1 - value / max(curve[: i + 1]) for i, value in enumerate(curve))
+    nets = _closed_trades(result.fills)
+    metrics: dict[str, float | None] = {
+        "total_return": curve[-1] / initial_cash - 1,
+        "turnover": sum(fill.qty * fill.price for fill in result.fills) / initial_cash,
+        "trades": len(nets),
+        "win_rate": sum(net > 0 for net in nets) / len(nets) if nets else None,
+        "profit_factor": _ratio(
+            sum(net for net in nets if net > 0), -sum(net for net in nets if net <= 0), 1.0
+        ),
+    }
+    if min(curve) <= 0:
+        return metrics
+    returns = [after / before - 1 for before, after in itertools.pairwise(curve)]
+    return (
+        metrics
+        | _of_returns(returns, YEAR_DAYS * bars_per_day)
+        | {
+            "exposure": sum(qty != 0 for qty in result.qty) / len(returns),
+            "recovery_bars": _longest_recovery(curve),
+            **_of_days(_daily_returns(curve, ts_ns)),
+        }
+    )
+
+
+def _of_returns(returns: list[float], year: float) -> dict[str, float | None]:
+    """Ratios over bars; a curve that never moves has Sharpe and Sortino ratios of 0."""
+    mean, deviation = statistics.fmean(returns), statistics.stdev(returns)
     below = math.sqrt(sum(min(r, 0.0) ** 2 for r in returns) / len(returns))
-    deviation = statistics.stdev(returns) if len(returns) > 1 else None
-    days = _daily_returns(curve, ts_ns)
+    wealth = [1.0]
+    for r in returns:
+        wealth.append(wealth[-1] * (1 + r))
+    peaks = itertools.accumulate(wealth, max)
+    drawdown = min(value / peak - 1 for value, peak in zip(wealth, peaks, strict=True))
+    growth = math.log(wealth[-1]) * year / len(returns)
+    annual = math.expm1(growth) if growth < 700 else None
+    still = 0.0 if all(r == 0 for r in returns) else None
     return {
-        "total_return": total,
         "annual_return": annual,
-        "volatility": None if deviation is None else deviation * math.sqrt(year),
-        "sharpe": _ratio(statistics.fmean(returns), deviation, math.sqrt(year)),
-        "sortino": _ratio(statistics.fmean(returns), below, math.sqrt(year)),
-        "gain_loss_sortino": _gain_loss(returns, math.sqrt(year)),
+        "volatility": deviation * math.sqrt(year),
+        "sharpe": _ratio(mean, deviation, math.sqrt(year), still),
+        "sortino": _ratio(mean, below, math.sqrt(year), still),
+        "gain_loss_sortino": _gain_loss(returns, math.sqrt(year), still),
         "max_drawdown": drawdown,
-        "calmar": None if annual is None else _ratio(annual, drawdown, 1.0),
-        "exposure": sum(qty != 0 for qty in result.qty) / len(returns),
-        "trades": sum(fill.realised_pnl != 0 for fill in result.fills),
-        "daily_return_p5": _percentile(days, 0.05) if len(days) >= MIN_DAYS else None,
-        "recovery_bars": _longest_recovery(curve),
+        "calmar": None if annual is None else _ratio(annual, -drawdown, 1.0),
     }
 
 
-def _ratio(numerator: float, denominator: float | None, factor: float) -> float | None:
-    return numerator / denominator * factor if denominator else None
+def _of_days(days: list[float]) -> dict[str, float | None]:
+    if len(days) < MIN_DAYS:
+        return {"daily_return_p5": None, "worst_1pct_mean": None}
+    worst = sorted(days)[: int((len(days) - 1) * 0.01) + 1]
+    return {"daily_return_p5": _percentile(days, 0.05), "worst_1pct_mean": statistics.fmean(worst)}
 
 
-def _gain_loss(returns: list[float], factor: float) -> float | None:
+def _closed_trades(fills: list[Fill]) -> list[float]:
+    """Profit of every closed position, net of the fees of both its fills."""
+    nets, entry_fee, is_open = [], 0.0, False
+    for fill in fills:
+        if is_open:
+            nets.append(fill.realised_pnl - fill.fee - entry_fee)
+        entry_fee, is_open = fill.fee, not is_open
+    return nets
+
+
+def _ratio(
+    numerator: float, denominator: float, factor: float, undefined: float | None = None
+) -> float | None:
+    if denominator == 0:
+        return undefined
+    value = numerator / denominator * factor
+    return value if math.isfinite(value) else None
+
+
+def _gain_loss(returns: list[float], factor: float, undefined: float | None) -> float | None:
     gains, losses = [r for r in returns if r > 0], [r for r in returns if r < 0]
     if not gains or len(losses) < 2:
-        return None
+        return undefined
     return _ratio(statistics.fmean(gains), statistics.stdev(losses), factor)
 
 
@@ -228,7 +272,7 @@ def _daily_returns(curve: list[float], ts_ns: Sequence[int]) -> list[float]:
     for ts, value in zip(ts_ns, curve[1:], strict=True):
         last[ts // DAY_NS] = value
     ends = [curve[0], *last.values()]
-    return [after / before - 1 for before, after in zip(ends, ends[1:], strict=False)]
+    return [after / before - 1 for before, after in itertools.pairwise(ends)]
 
 
 def _percentile(values: list[float], share: float) -> float:

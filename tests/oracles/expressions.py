@@ -1,8 +1,8 @@
 """Strategy expressions evaluated the slow, obvious way: one recursion per bar, None is undefined.
 
 Written from the description of the language alone: its own recursive-descent parser makes
-nested tuples, and `value_at` looks every earlier bar up again. What is refused, and with which
-error, is not here but in tests/engine/dsl; how decisions become trades in tests/oracles/backtest.py.
+nested tuples, and `value_at` looks every earlier bar up again. Refusals are tested in
+tests/engine/dsl; how decisions become trades is told in tests/oracles/backtest.py.
 """
 
 import math
@@ -126,7 +126,10 @@ def _windowed(kind: str, source: Tree, n: int, t: int, columns: Columns, params)
     window = [value_at(source, u, columns, params) for u in range(t - n + 1, t + 1)]
     if any(value is None for value in window):
         return None
-    return math.fsum(window) / n  # type: ignore
+    try:
+        return _number(math.fsum(window) / n)  # type: ignore
+    except OverflowError:
+        return None
 
 
 def _operation(kind: str, values: list) -> Value:
@@ -168,4 +171,5 @@ def _arithmetic(kind: str, values: list) -> Value:
 
 
 def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    """A result that no double holds is undefined, as a division by zero is."""
+    return value if math.isfinite(value) else None

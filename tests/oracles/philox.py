@@ -5,6 +5,7 @@ of no concern. The markets made of these draws are in tests/oracles/paths.py.
 """
 
 import hashlib
+from functools import cache
 
 from scipy.special import ndtri
 
@@ -30,6 +31,7 @@ def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[in
     return c0, c1, c2, c3
 
 
+@cache
 def stream(name: str) -> int:
     """Return the number of a named stream."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")

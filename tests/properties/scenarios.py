@@ -82,7 +82,7 @@ def grid(family: str, points: int, bars: int = 100) -> list[Document]:
 
 
 def _at(family: str, unit: Unit, bars: int) -> Document:
-    tick = _power(unit[0], -6, 1)
+    tick = _power(unit[0], -6, -1)
     start = tick * _power(unit[1], 1.8, 12.1)
     return {
         "id": "point",
@@ -111,7 +111,7 @@ def _params(family: str, unit: Unit, start: float) -> Document:
         case "mean_revert":
             return {"kappa": _power(unit[2], -7, 3), "theta": drift, "sigma": sigma}
         case "level_revert":
-            level = start * 10 ** _signed(unit[3], -4, 0.8)
+            level = min(max(start * 10 ** _signed(unit[3], -4, 0.8), 1e-6), 1e12)
             return {"kappa": _power(unit[2], -7, 3), "sigma": sigma, "level": level}
         case "vol_cluster":
             persistence = 1 - _power(unit[2], -14, 0)

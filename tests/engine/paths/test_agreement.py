@@ -5,6 +5,7 @@ test_determinism.py, that they have the right law in test_calibration.py.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ from tests.oracles.paths import Market, realise, stationary_law
 
 SEEDS = (0, 7, 2**63 - 1)
 NEAR_BOUNDARY = 1e-9
+
+
+@cache
+def expected(name: str, seed: int) -> Market:
+    return realise(CASES[name], seed)
 
 
 def on_boundary(value: float) -> bool:
@@ -49,7 +55,7 @@ def test_bars_equal_the_oracles_to_the_tick(name):
     undecided = 0
     for seed in SEEDS:
         found = columns(simulate(load(CASES[name]), seed))
-        market = realise(CASES[name], seed)
+        market = expected(name, seed)
         assert market.broken is None
         undecided += disagreements(found, market)
         assert first_broken(CASES[name], market, found) is None
@@ -61,7 +67,7 @@ def test_expected_returns_deviations_and_labels_equal_the_oracles(name):
     spec = load(CASES[name])
     for seed in SEEDS:
         found = moments(spec, seed)
-        market = realise(CASES[name], seed)
+        market = expected(name, seed)
         np.testing.assert_allclose(found["mu"], market.mu, rtol=1e-12, atol=1e-12)
         np.testing.assert_allclose(found["sigma"], market.sigma, rtol=1e-12, atol=0)
         assert found["label"].tolist() == market.label

@@ -18,7 +18,7 @@ from tests.oracles.guards import first_broken
 from tests.oracles.paths import Market, realise
 from tests.properties.scenarios import documents, grid, wild_documents
 
-POINTS = 400
+POINTS = 350
 NO_SHRINKING = (Phase.explicit, Phase.generate)  # an example is short, a shrink is a minute
 LOTS_OF_64_BITS = 2.0**62
 # moves of many deviations, so that the volume's answer to them is at its cap
@@ -162,4 +162,4 @@ def test_absurd_numbers_keep_all_guards_or_are_refused(family):
         outcomes.append(accepted(doc) and kept(doc, seed))
 
     every()
-    assert outcomes.count(False) >= 50
+    assert outcomes.count(False) >= 20
