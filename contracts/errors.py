@@ -20,7 +20,7 @@ class Problem:
     Attributes
     ----------
     code : str
-        Stable upper-case name, e.g. ``SPEC_FIELD_UNKNOWN``.
+        Stable upper-case name, e.g. ``SCENARIO_FIELD_UNKNOWN``.
     message : str
         What was attempted and what is wrong, in one sentence.
     loc : str

@@ -129,7 +129,7 @@ STRATEGY: Final[TypeAdapter[StrategySpec]] = TypeAdapter(StrategySpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "params: default lies between min and max",
     "rules: expressions parse, type-check and look at no later bar",
-    "risk: at least one close or sell rule",
+    "rules: a strategy that buys also sells or closes",
     "numbers: finite as doubles",
 )
 """Rules of the document that its JSON Schema cannot express."""

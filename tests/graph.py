@@ -3,7 +3,7 @@
 A `Graph` is a home with its persistent instance; `Graph.run` runs the job ``research`` as Dagster
 does. Opening an instance and a first run cost seconds, so both are made once per session and copied.
 Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at every
-event, and no test here is about a power cut. Child processes are in tests/commands.py.
+event, and no test here is about a power cut.
 """
 
 from __future__ import annotations

@@ -48,13 +48,14 @@ def wild_documents(family: str | None = None, bars: int = 110) -> st.SearchStrat
     positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
     not_negative = st.floats(min_value=0, allow_infinity=False)
     below_one = st.floats(0, 1, exclude_max=True)
+    price, tick = st.floats(1e-9, 1e15), st.floats(1e-12, 1e9)
     params = {
         "trend": st.fixed_dictionaries({"drift": any_number, "sigma": not_negative}),
         "mean_revert": st.fixed_dictionaries(
             {"kappa": positive, "theta": any_number, "sigma": positive}
         ),
         "level_revert": st.fixed_dictionaries(
-            {"kappa": positive, "sigma": positive, "level": positive}
+            {"kappa": positive, "sigma": positive, "level": price}
         ),
         "vol_cluster": st.fixed_dictionaries(
             {"omega": positive, "alpha": below_one, "beta": below_one, "mu": any_number}
@@ -69,7 +70,7 @@ def wild_documents(family: str | None = None, bars: int = 110) -> st.SearchStrat
         ),
         "regime_switch": _regimes(any_number, not_negative, st.integers(0, 10**6)),
     }
-    return _whole(params, family, bars, positive, positive)
+    return _whole(params, family, bars, price, tick)
 
 
 def grid(family: str, points: int, bars: int = 100) -> list[Document]:

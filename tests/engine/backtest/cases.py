@@ -10,13 +10,12 @@ import json
 import sys
 from typing import Any
 
-import numba
 import numpy as np
 
 from contracts.backtest import BacktestSettings
 from contracts.scenario import ScenarioSpec, load_scenario
 from contracts.strategy import StrategySpec, load_strategy, strategy_from
-from engine.backtest import Dataset, Evaluation, Outcome, run
+from engine.backtest import Dataset, Evaluation, Outcome, kernels, run
 from engine.dsl import compile_strategy
 from engine.paths import simulate
 from tests.contracts.fixture_files import FOLDER
@@ -152,5 +151,5 @@ def market(spec: ScenarioSpec, seed: int) -> Dataset:
 
 
 if __name__ == "__main__":
-    compiled = not numba.config.DISABLE_JIT
+    compiled = hasattr(kernels.simulate, "py_func")
     sys.stdout.write(json.dumps({"compiled": compiled, "digests": digests()}))

@@ -1,6 +1,7 @@
 """The audit passes what the engine made and names the bar of everything else."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ RULES = [
 COSTS = PLAIN | {"fee_bps": 2.0, "base_bps": 1.0, "k_vol": 0.5}
 
 
-def stored(seed=1, risk=None):
+def stored(seed=1, risk=None) -> dict[str, Any]:
     """Arguments of the audit for one run, free to be tampered with."""
     columns = bars("walk", 400, seed)
     kept = curves(outcome(document(RULES, risk or LONG_SHORT), columns, COSTS))
@@ -109,7 +110,8 @@ def test_a_short_position_needs_permission():
 
 def test_cash_below_the_margin_is_named():
     risk = {"sizing": {"type": "fixed_qty", "qty": 1200}, "max_margin": 50_000}
-    arguments = stored(risk=risk) | {"max_margin": 50_000.0}
+    arguments = stored(risk=risk)
+    arguments["max_margin"] = 50_000.0
     first = int(np.flatnonzero(arguments["cash"] < 0)[0])
     assert audit(**arguments) is None
     error = refusal(arguments | {"max_margin": 0.0})

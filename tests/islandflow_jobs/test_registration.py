@@ -1,0 +1,67 @@
+"""Documents become rows and partitions, once, in the order they came."""
+
+import pytest
+
+from contracts.errors import ContractError
+from islandflow_jobs import registration
+from tests.graph import CALM, MOODY, graph_of, market, registered_home, strategy
+
+
+def test_registering_adds_a_row_a_partition_and_the_documents_own_seed(graph):
+    spec = market(CALM, id="new", seed=77)
+    [done] = registration.register_scenarios(graph.resources.database, graph.instance, [spec])
+    assert done == registration.Registered(spec.partition_key, new=True)
+    row = graph.resources.database.scenario(spec.partition_key)
+    assert (row.scenario_hash, row.scenario_id) == (spec.scenario_hash, "new")
+    assert row.spec == spec.market
+    assert graph.scenario_keys[-1] == spec.partition_key
+    assert list(graph.instance.get_dynamic_partitions("seed")) == ["1", "2", "77"]
+
+
+def test_registering_again_changes_nothing(graph):
+    before = graph.cells, graph.resources.database.scenarios()
+    specs = [market(MOODY), market(CALM), market(MOODY)]
+    done = registration.register_scenarios(graph.resources.database, graph.instance, specs)
+    assert [one.new for one in done] == [False, False, False]
+    after = graph.cells, graph.resources.database.scenarios()
+    assert after[0] == before[0]
+    assert [row.scenario_key for row in after[1]] == [row.scenario_key for row in before[1]]
+
+
+def test_partitions_keep_the_order_of_registration():
+    with graph_of(registered_home()) as graph:
+        specs = [market(CALM, id=name) for name in ("zz", "aa", "mm")]
+        keys = graph.register(*specs, seeds=[9, 3, 9, 1])
+        assert graph.scenario_keys[2:] == keys == [spec.partition_key for spec in specs]
+        assert list(graph.instance.get_dynamic_partitions("seed")) == ["1", "2", "9", "3"]
+
+
+def test_the_same_market_under_another_seed_is_the_same_partition(graph):
+    [key] = graph.register(market(CALM, seed=12))
+    assert key == market(CALM).partition_key
+    assert len(graph.scenario_keys) == 2
+    assert "12" in graph.instance.get_dynamic_partitions("seed")
+
+
+def test_a_changed_market_is_another_partition_of_the_same_name(graph):
+    [key] = graph.register(market(CALM, duration_bars=161))
+    assert key != market(CALM).partition_key
+    assert key.startswith("calm-")
+    assert len(graph.scenario_keys) == 3
+
+
+def test_a_strategy_is_registered_once(graph):
+    database = graph.resources.database
+    first = registration.register_strategy(database, strategy(id="other"))
+    again = registration.register_strategy(database, strategy(id="other"))
+    assert (first.new, again.new) == (True, False)
+    assert [row.strategy_id for row in database.strategies()].count("other") == 1
+
+
+def test_a_strategy_that_does_not_compile_is_refused_and_not_written(graph):
+    rules = [{"if": "close > nosuch(3)", "then": "buy"}]
+    before = len(graph.resources.database.strategies())
+    with pytest.raises(ContractError) as caught:
+        registration.register_strategy(graph.resources.database, strategy(rules=rules))
+    assert caught.value.code.startswith("DSL_")
+    assert len(graph.resources.database.strategies()) == before

@@ -1,0 +1,66 @@
+"""The inbox sensor, tick by tick, against a real store and instance."""
+
+import json
+
+import dagster as dg
+import pytest
+
+from islandflow_jobs.definitions import defs
+from islandflow_jobs.jobs import INBOX
+from islandflow_jobs.sensors import scenario_inbox
+from tests.graph import CALM, QUIET
+
+
+@pytest.fixture
+def tick(graph):
+    def once():
+        context = dg.build_sensor_context(
+            instance=graph.instance, resources={"store": graph.resources.store}
+        )
+        return scenario_inbox(context)
+
+    return once
+
+
+def drop(graph, name, document):
+    graph.resources.store.put_if_absent(f"{INBOX}{name}.json", json.dumps(document).encode())
+
+
+def test_an_empty_inbox_is_skipped(tick):
+    assert isinstance(tick(), dg.SkipReason)
+
+
+def test_waiting_documents_start_one_registration(graph, tick):
+    drop(graph, "a", CALM)
+    drop(graph, "b", {"broken": True})
+    request = tick()
+    assert isinstance(request, dg.RunRequest)
+    assert request.tags == {"islandflow/documents": "2"}
+    assert request.run_key is None
+
+
+def test_a_tick_writes_nothing(graph, tick):
+    drop(graph, "a", CALM | {"id": "fresh"})
+    before = graph.objects(), graph.cells
+    tick()
+    assert (graph.objects(), graph.cells) == before
+
+
+def test_while_a_registration_runs_or_waits_no_other_is_started(graph, tick):
+    drop(graph, "a", CALM | {"id": "fresh"})
+    job = defs.resolve_job_def("register_inbox")
+    run = graph.instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED)
+    assert "wait" in tick().skip_message
+    graph.instance.report_run_canceled(run)
+    assert isinstance(tick(), dg.RunRequest)
+
+
+def test_after_the_requested_run_the_inbox_is_empty_and_the_next_tick_skips(graph, tick):
+    drop(graph, "a", CALM | {"id": "fresh"})
+    drop(graph, "broken", {"id": 7})
+    assert isinstance(tick(), dg.RunRequest)
+    job = defs.resolve_job_def("register_inbox")
+    assert job.execute_in_process(instance=graph.instance, run_config=QUIET).success
+    assert isinstance(tick(), dg.SkipReason)
+    drop(graph, "later", CALM | {"id": "later"})
+    assert isinstance(tick(), dg.RunRequest)
