@@ -87,7 +87,7 @@ def _same_moments(name: str, ours: Floats, theirs: Floats) -> None:
     if abs(ours.mean() - theirs.mean()) > 6 * error:
         raise AssertionError(f"{name}: the means differ")
     # 2 % is several deviations of either estimate at this length, rounding to ticks included.
-    if abs(ours.std() / theirs.std() - 1) > 0.02:  # noqa: PLR2004
+    if abs(ours.std() / theirs.std() - 1) > 0.02:
         raise AssertionError(f"{name}: the deviations differ")
 
 
