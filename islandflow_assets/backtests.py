@@ -123,7 +123,8 @@ def backtest_summary(
         rows = summaries.current_results(database, backtest_settings.document())
         summary = summaries.publish(store, rows)
         wanted = requested_by_run(context)
-    missing = [cell for cell in wanted if (cell.scenario_key, cell.seed) not in summary.cells]
+        published = lineage.published_by_run(context, keys.BACKTEST_RESULT)
+    missing = [cell for cell in wanted if str(cell) not in published]
     complete = _completeness(wanted, missing)
     if missing:
         context.log.error(f"check {keys.NOTHING_MISSING}: {complete.description}")

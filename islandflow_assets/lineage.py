@@ -23,6 +23,9 @@ from islandflow_assets.partitions import Partition
 
 NO_OWN_EVENTS: Final = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 _MAX_ROWS: Final = 100
+_PAGE: Final = 1_000
+_CLOCKS_APART_S: Final = 60.0
+"""How far the clocks of a database and of a run may differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,26 @@ def newest_events(instance: dg.DagsterInstance, *assets: str) -> dict[str, str]:
         records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
         found[asset] = str(records[0].storage_id) if records else NULL_EVENT_POINTER
     return found
+
+
+def published_by_run(context: dg.AssetExecutionContext, asset: str) -> set[str]:
+    """Partitions of an asset that this run published, or the run that it continues.
+
+    What an earlier run published is not counted: this one has looked again, and may
+    have found it damaged.
+    """
+    run, instance = context.run, context.instance
+    runs = {run.run_id, run.parent_run_id, run.root_run_id}
+    record = instance.get_run_record_by_id(run.root_run_id or run.run_id)
+    since = record.create_timestamp.timestamp() - _CLOCKS_APART_S if record else None
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), after_timestamp=since)
+    found: set[str] = set()
+    page = instance.fetch_materializations(wanted, limit=_PAGE)
+    while True:
+        found |= {str(one.partition_key) for one in page.records if one.run_id in runs}
+        if not page.has_more:
+            return found
+        page = instance.fetch_materializations(wanted, limit=_PAGE, cursor=page.cursor)
 
 
 def materialisations(

@@ -78,7 +78,7 @@ def schema_export(
 
 @app.command()
 def verify(
-    uri: Annotated[str, typer.Argument(help="object or folder of a dataset")] = "",
+    uri: Annotated[str, typer.Argument(help="object of a dataset or a result")] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="every registered scenario × seed")
     ] = False,
@@ -146,7 +146,7 @@ def main() -> None:
         app(standalone_mode=True)
     except IslandflowError as error:
         for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
+            sys.stderr.write(f"{_one_line(problem)}\n")
         sys.exit(2 if isinstance(error, ContractError) else 1)
 
 
@@ -162,8 +162,16 @@ def _all_valid(files: list[Path]) -> list[ScenarioSpec]:
     if not problems:
         return documents
     for path, problem in problems:
-        sys.stderr.write(f"{path}: {problem}\n")
+        sys.stderr.write(f"{_one_line(path)}: {_one_line(problem)}\n")
     raise typer.Exit(2)
+
+
+def _one_line(text: object) -> str:
+    """Text without what would break the line or steer the terminal: documents quote anything."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )
 
 
 def _print_each(lines: list[str]) -> None:

@@ -40,6 +40,8 @@ def build_definitions(
             BACKTEST_SETTINGS: BacktestConfig.configure_at_launch(),
             **(resources or {}),
         },
+        # A click in the UI runs in one process, like the jobs: a process per step costs seconds.
+        executor=dg.in_process_executor,
     )
 
 

@@ -115,10 +115,13 @@ def export_schemas(out: Path) -> list[str]:
 
 
 def verify_one(resources: ResourceSet, uri: str) -> list[str]:
-    """Verify the dataset that an object belongs to."""
+    """Verify the dataset or the cached result that an object belongs to."""
     resources.engine_runtime.prepare()
-    from islandflow_jobs import verify
+    from islandflow_jobs import verify, verify_results
 
+    if verify_results.is_result(resources.store, uri):
+        digest = verify_results.verify_result(resources.store, resources.database, uri)
+        return [f"verified {uri}", f"recomputed {digest}"]
     ref = verify.dataset_of(resources.store, resources.database, uri)
     digest = verify.verify_dataset(resources.store, resources.database, ref)
     return [f"verified {resources.store.uri(ref.dataset_key)}", f"recomputed {digest}"]
@@ -139,10 +142,14 @@ def verify_all(resources: ResourceSet) -> tuple[list[str], int]:
 
 
 def repair(resources: ResourceSet, uri: str) -> list[str]:
-    """Repair the dataset that an object belongs to."""
+    """Repair the dataset or the cached result that an object belongs to."""
     resources.engine_runtime.prepare()
-    from islandflow_jobs import verify
+    from islandflow_jobs import verify, verify_results
 
+    if verify_results.is_result(resources.store, uri):
+        aside = verify_results.repair_result(resources.store, resources.database, uri)
+        lines = [f"quarantined {resources.store.uri(key)}" for key in aside]
+        return [*lines, "the next run makes it again"] if aside else [f"whole: {uri}"]
     ref = verify.dataset_of(resources.store, resources.database, uri)
     done = verify.repair_dataset(resources.store, resources.database, resources.engine_runtime, ref)
     if not done.quarantined:

@@ -24,7 +24,12 @@ from contracts.strategy import StrategySpec
 from engine import backtest, dsl
 from engine.backtest import account
 from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.tables import from_arrays, read_verified, store_table
+from islandflow_resources.tables import (
+    content_digest,
+    from_arrays,
+    read_verified,
+    store_table,
+)
 
 WHAT = "backtest_result"
 VERSION = f"{dsl.VERSION}.{backtest.VERSION}"
@@ -110,6 +115,13 @@ def publish(
     store.put_exact(f"{ref.prefix}/metrics.json", canonical_json(metrics) + b"\n")  # pyright: ignore[reportArgumentType]
     store.put_exact(ref.result_key, canonical_json(result.document()) + b"\n")
     return StoredResult(ref, result, equity, trades, used_cache=False)
+
+
+def digest_of(ref: ResultRef, outcome: backtest.Outcome, data: backtest.Dataset) -> str:
+    """Digest of the document that an outcome would be stored as."""
+    equity = content_digest(_equity(outcome, data), EQUITY)
+    trades = content_digest(_trades(outcome, data), TRADES)
+    return document_digest(_describe(ref, outcome, equity, trades).document())
 
 
 def lookup(store: ObjectStore, ref: ResultRef) -> StoredResult | None:

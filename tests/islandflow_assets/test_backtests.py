@@ -11,7 +11,16 @@ from islandflow_assets import keys
 from islandflow_assets.backtests import registered_strategies
 from islandflow_assets.partitions import Partition
 from islandflow_jobs import registration
-from tests.graph import CALM, SINKING, finished_home, graph_of, market, registered_home, strategy
+from tests.graph import (
+    CALM,
+    QUIET,
+    SINKING,
+    finished_home,
+    graph_of,
+    market,
+    registered_home,
+    strategy,
+)
 
 ASSETS = (keys.SCENARIO_SPEC, keys.SCENARIO_DATASET, keys.BACKTEST_RESULT)
 
@@ -216,3 +225,35 @@ def test_a_batch_of_n_writes_n_events_per_asset_and_a_constant(graph):
         assert len(per_cell) == 2 * len(ASSETS) * cells
         counts[cells] = len(run.events) - len(per_cell)
     assert counts[2] == counts[6] < 60
+
+
+def test_a_run_of_the_summary_alone_misses_nothing(finished):
+    from islandflow_jobs.definitions import defs
+
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=finished.instance,
+        asset_selection=[dg.AssetKey(keys.BACKTEST_SUMMARY)],
+        run_config=QUIET,
+    )
+    [check] = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == (keys.NOTHING_MISSING, True)
+
+
+def test_a_run_that_continues_a_failed_one_counts_what_that_one_published(finished):
+    first = finished.run_one(Partition(finished.scenario_keys[0], 1))
+    rerun = dg.execute_job(
+        dg.reconstructable(_research),
+        instance=finished.instance,
+        run_config=QUIET,
+        tags=first.result.dagster_run.tags,
+        reexecution_options=dg.ReexecutionOptions(
+            parent_run_id=first.result.run_id, step_selection=[keys.BACKTEST_SUMMARY]
+        ),
+    )
+    assert rerun.success
+
+
+def _research():
+    from islandflow_jobs.definitions import defs
+
+    return defs.resolve_job_def("research")

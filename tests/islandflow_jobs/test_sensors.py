@@ -46,10 +46,11 @@ def test_a_tick_writes_nothing(graph, tick):
     assert (graph.objects(), graph.cells) == before
 
 
-def test_while_a_registration_runs_or_waits_no_other_is_started(graph, tick):
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
+def test_while_a_registration_runs_or_waits_no_other_is_started(graph, tick, status):
     drop(graph, "a", CALM | {"id": "fresh"})
     job = defs.resolve_job_def("register_inbox")
-    run = graph.instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED)
+    run = graph.instance.create_run_for_job(job, status=status)
     assert "wait" in tick().skip_message
     graph.instance.report_run_canceled(run)
     assert isinstance(tick(), dg.RunRequest)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys import children, homes, kernels
+from tests.journeys import children, homes
 from tests.journeys.forker import Forker, run_forker
 from tests.journeys.homes import Home
 from tests.journeys.state import State, state_of
@@ -18,10 +18,10 @@ BARS = 4000
 
 @pytest.fixture(scope="session")
 def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of compiled kernels, shared by all workers of the session."""
+    """Folder of compiled kernels, shared by all workers of the session; filled by the first."""
     base = tmp_path_factory.getbasetemp()
     session = base.parent if hasattr(request.config, "workerinput") else base
-    return kernels.compiled(session / "kernels")
+    return session / "kernels"
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Runs of the project's commands that begin after the imports, each in a process of its own.
 
 Importing Dagster and loading kernels takes ten times as long as a small run. The process started by
-``python -m tests.journeys.forker FOLDER`` does that once and forks at every request; the fork
+``python -m tests.journeys.forker HOME`` does that once and forks at every request; the fork
 replaces its environment and output and calls the command's own entry point. `Forker` is the side
 of the tests. Commands and environments come from ``children``.
 """
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from tests.journeys import children
+from tests.journeys import children, kernels
 from tests.journeys.children import Done
 
 
@@ -76,14 +76,13 @@ class Forker:
 
 
 @contextmanager
-def run_forker(folder: Path, kernels: Path) -> Iterator[Forker]:
-    """Run the warm process, with compiled kernels; it ends with all that it started."""
-    (folder / "home").mkdir(parents=True)
-    (folder / "home" / "kernels").symlink_to(kernels)
+def run_forker(folder: Path, kernel_folder: Path) -> Iterator[Forker]:
+    """Run the warm process, with its kernels in `kernel_folder`; it ends with all that it started."""
+    home = kernels.link(folder / "home", kernel_folder)
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.forker", str(folder)],
+        [sys.executable, "-m", "tests.journeys.forker", str(home)],
         cwd=children.ROOT,
-        env=children.embedded(folder / "home"),
+        env=children.embedded(home),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -112,7 +111,7 @@ def main() -> None:
                     os.killpg(pid, signal.SIGKILL)
 
 
-def _import_everything(folder: Path) -> dict[str, Any]:
+def _import_everything(home: Path) -> dict[str, Any]:
     import dagster_aws.s3.compute_log_manager
     import dagster_postgres
     from dagster._cli import main as dagster
@@ -121,11 +120,10 @@ def _import_everything(folder: Path) -> dict[str, Any]:
     import islandflow_jobs.verify
     from islandflow_assets import plots
     from islandflow_jobs.cli import main as islandflow
-    from tests.journeys.kernels import warm
 
     for module in (dagster_aws, dagster_postgres, islandflow_jobs.definitions, plots):
         assert module is not None
-    warm(folder / "objects")
+    kernels.load(home / "kernels")
     return {"islandflow": islandflow, "dagster": dagster}
 
 

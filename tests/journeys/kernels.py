@@ -12,8 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from contracts.document import validate
 from contracts.backtest import SETTINGS
+from contracts.document import validate
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
 from islandflow_resources.engine_runtime import EngineRuntime
@@ -25,14 +25,35 @@ def main() -> None:
     """Fill the folder that the command line names."""
     folder = Path(sys.argv[1])
     EngineRuntime(threads=1, memory_mb=256, kernel_home=folder).prepare()
-    warm(folder / "objects")
+    load(folder)
 
 
-def warm(objects: Path) -> None:
-    """Make, read back, audit and backtest every scenario fixture in a store at `objects`.
+def load(folder: Path) -> None:
+    """Call every kernel in this process; the first one to do so compiles, others wait for it."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _use_every_kernel(folder / "objects")
+        (folder / "compiled").touch()
 
-    The kernels are then loaded in this process and, if they were not yet, on disk.
-    """
+
+def compiled(folder: Path) -> Path:
+    """`folder`, once every kernel is in it."""
+    if not (folder / "compiled").exists():
+        command = [sys.executable, "-m", "tests.journeys.kernels", str(folder)]
+        children.run(command, children.embedded(folder)).expect()
+    return folder
+
+
+def link(home: Path, folder: Path) -> Path:
+    """Make a home that finds its kernels in `folder`."""
+    home.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    os.symlink(folder, home / "kernels")
+    return home
+
+
+def _use_every_kernel(objects: Path) -> None:
+    """Make, read back, audit and backtest every scenario fixture in a store at `objects`."""
     from engine import backtest, dsl, paths
     from islandflow_resources import datasets, materialise, results
 
@@ -51,26 +72,6 @@ def warm(objects: Path) -> None:
         [outcome] = backtest.run([data], [wanted])
         made = results.ResultRef(strategy, program, settings, dataset.manifest, spec)
         results.audit(results.publish(store, made, outcome, data), data)
-
-
-def compiled(folder: Path) -> Path:
-    """`folder` with every kernel in it; the first process that asks compiles, others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = folder / "compiled"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists():
-            command = [sys.executable, "-m", "tests.journeys.kernels", str(folder)]
-            children.run(command, children.embedded(folder)).expect()
-            done.touch()
-    return folder
-
-
-def link(home: Path, folder: Path) -> Path:
-    """Make a home that finds its kernels in `folder`."""
-    home.mkdir(parents=True)
-    os.symlink(folder, home / "kernels")
-    return home
 
 
 if __name__ == "__main__":

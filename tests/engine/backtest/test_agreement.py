@@ -68,8 +68,8 @@ def test_any_strategy_on_any_series_at_any_cost_agrees(document, columns, flat):
         raise
     _, found = assert_agrees(document, columns, flat)
     kept = curves(found)
-    names: tuple[str, ...] = ("bar", "side", "qty", "price", "fee")
-    trades = dict(zip(names, kept["trades"].T, strict=False))
+    names = ("bar", "side", "qty", "price", "fee")
+    trades = {name: kept["trades"][:, index] for index, name in enumerate(names)}
     audit(
         columns["close"], kept["equity"], kept["cash"], kept["qty"], trades,
         flat["initial_cash"], allow_short=spec.risk.allow_short, max_margin=spec.risk.max_margin,

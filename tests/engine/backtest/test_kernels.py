@@ -171,7 +171,8 @@ def test_closing_a_short_that_the_cash_cannot_pay_is_rejected():
 
 def test_slippage_that_leaves_no_price_rejects_a_sale():
     cost = {"k_vol": 10, "window_bars": 2, "bar_delay": 0}
-    found = traded([100, 100, 100, 400, 50], [1, 0, 0, 0, 3], risk=ALL, **cost)
+    risk = ALL | {"max_margin": 1e9}
+    found = traded([100, 100, 100, 400, 50], [1, 0, 0, 0, 3], risk=risk, **cost)
     assert fills(found) == [(0, 1, 0)]
     assert found.rejected_orders == 1
     assert found.final_equity == 50_000

@@ -1,0 +1,125 @@
+"""Verification and repair of cached backtest results: evaluated again and compared.
+
+The dataset is trusted only verified, the strategy comes from the registry, the
+settings from the result itself, whose cache key they must give again. Datasets
+are ``verify``; a damaged result is remade by the policy in
+``islandflow_resources.materialise``.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from contracts.backtest import SETTINGS, BacktestResult
+from contracts.digest import checked_digest
+from contracts.document import validate
+from contracts.errors import IntegrityError, NotFoundError
+from contracts.scenario import scenario_from
+from contracts.seeds import checked_seed
+from contracts.strategy import StrategySpec, strategy_from
+from engine import backtest, dsl
+from islandflow_resources import datasets, results
+from islandflow_resources.database import Database
+from islandflow_resources.materialise import dataset_ref
+from islandflow_resources.models import RunResult
+from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.results import ResultRef
+
+
+def is_result(store: ObjectStore, uri: str) -> bool:
+    """Whether an address lies below the cached results."""
+    return store.parse_uri(uri).startswith("backtests/")
+
+
+def verify_result(store: ObjectStore, database: Database, uri: str) -> str:
+    """Read a cached result whole, evaluate it again, and compare.
+
+    Returns
+    -------
+    str
+        The digest of the result document that both have.
+
+    Raises
+    ------
+    IntegrityError
+        Naming the damaged object, or ``RESULT_DIVERGED``.
+    NotFoundError
+        If the result, its dataset or its strategy is not there.
+    """
+    ref, dataset = _ref_of(store, database, uri)
+    stored = results.lookup(store, ref)
+    if stored is None:
+        raise NotFoundError("RESULT_NOT_STORED", f"nothing is stored at {uri}", uri)
+    data = results.to_dataset(dataset.table, ref.spec)
+    results.audit(stored, data)
+    wanted = backtest.Evaluation(ref.program, ref.strategy.risk, ref.settings, keep_curves=True)
+    [outcome] = backtest.run([data], [wanted])
+    made = results.digest_of(ref, outcome, data)
+    if made == stored.digest:
+        return made
+    raise IntegrityError(
+        "RESULT_DIVERGED",
+        f"{store.uri(ref.result_key)} holds {stored.digest}, recomputed is {made}",
+        ref.result_key,
+        ("the computation changed without a new version: bump the backtest domain's version",),
+    )
+
+
+def repair_result(store: ObjectStore, database: Database, uri: str) -> tuple[str, ...]:
+    """Put a damaged result into quarantine; a whole one is left alone.
+
+    A cache needs no more: the next run that asks for the result makes it again.
+
+    Returns
+    -------
+    tuple of str
+        Keys of the quarantined objects.
+    """
+    try:
+        verify_result(store, database, uri)
+    except IntegrityError:
+        keys = store.keys(f"backtests/{_folder(store, uri)}/")
+        return tuple(store.quarantine(key) for key in keys)
+    return ()
+
+
+def _ref_of(store: ObjectStore, database: Database, uri: str) -> tuple[ResultRef, datasets.Dataset]:
+    row, strategy, dataset = _inputs_of(store, database, uri)
+    settings = validate(SETTINGS, _stated(store, uri).settings, "settings")
+    program = dsl.compile_strategy(strategy)
+    ref = ResultRef(strategy, program, settings, dataset.manifest, dataset.ref.spec)
+    if ref.cache_key == row.cache_key:
+        return ref, dataset
+    raise IntegrityError(
+        "RESULT_DIVERGED",
+        f"{uri} does not follow from its dataset, strategy and settings at this version",
+        uri,
+        ("verify it with the release that made it",),
+    )
+
+
+def _inputs_of(
+    store: ObjectStore, database: Database, uri: str
+) -> tuple[RunResult, StrategySpec, datasets.Dataset]:
+    cache_key = checked_digest(f"sha256:{_folder(store, uri)}")
+    row = database.find_results([cache_key]).get(cache_key)
+    if row is None:
+        raise NotFoundError("RESULT_NOT_RECORDED", f"no result of {cache_key} is recorded", uri)
+    strategy = strategy_from(database.strategy(row.strategy_hash).spec)
+    spec = scenario_from({**database.scenario(row.scenario_key).spec, "seed": "0"})
+    return row, strategy, datasets.read(store, dataset_ref(spec, checked_seed(row.seed)))
+
+
+def _folder(store: ObjectStore, uri: str) -> str:
+    parts = store.parse_uri(uri).rstrip("/").split("/")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _stated(store: ObjectStore, uri: str) -> BacktestResult:
+    key = f"backtests/{_folder(store, uri)}/result.json"
+    try:
+        return BacktestResult.model_validate_json(store.get(key))
+    except ValidationError as error:
+        uri = store.uri(key)
+        hint = f"keep it aside and make it again with: islandflow repair {uri}"
+        raise IntegrityError("OBJECT_DAMAGED", f"cannot read {uri}", uri, (hint,)) from error

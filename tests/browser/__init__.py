@@ -1,0 +1,1 @@
+"""Tests that look at the UI through Chromium, as an analyst does."""

@@ -1,0 +1,106 @@
+"""The UI on a small graph: the lineage, a failed check, and a partition made by clicking."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from islandflow_assets import keys
+from islandflow_assets.partitions import Partition
+from tests.browser.ui import served, visiting
+from tests.graph import SINKING, graph_of, market, registered_home
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+RUN_S = 90.0
+
+
+@pytest.fixture(scope="module")
+def graph():
+    """Two markets × two seeds that were not run, and one whose only run failed its guards."""
+    with graph_of(registered_home()) as graph:
+        [sinking] = graph.register(market(SINKING))
+        assert not graph.run_one(Partition(sinking, 1)).success
+        yield graph
+
+
+@pytest.fixture(scope="module")
+def address(graph, tmp_path_factory):
+    """Where the UI of the graph answers."""
+    with served(tmp_path_factory.mktemp("ui")) as address:
+        yield address
+
+
+@pytest.fixture
+def visit(address):
+    """A browser on the UI, which must contact this machine alone and log no error."""
+    with visiting(address) as visit:
+        yield visit
+        assert visit.hosts == {"127.0.0.1"}
+        assert visit.errors == []
+
+
+def test_the_lineage_shows_all_four_assets(visit):
+    visit.open("/asset-groups")
+    drawing = visit.page.locator("svg")
+    groups = {
+        keys.SCENARIOS: (keys.SCENARIO_SPEC, keys.SCENARIO_DATASET),
+        keys.BACKTESTS: (keys.BACKTEST_RESULT, keys.BACKTEST_SUMMARY),
+    }
+    for group, assets in groups.items():
+        # An opened group moves into view, and what is out of view is not drawn.
+        drawing.get_by_text(group, exact=True).first.click()
+        for asset in assets:
+            expect(drawing.get_by_text(asset, exact=True).first).to_be_visible()
+
+
+def test_a_failed_check_says_which_partition_failed_and_why(visit, graph):
+    visit.open(f"/assets/{keys.SCENARIO_DATASET}?view=checks&checkDetail={keys.GUARDS_HOLD}")
+    sinking = Partition(graph.scenario_keys[-1], 1)
+    said = visit.page.get_by_text(f"1 of 1 partitions fail: {sinking} (SCENARIO_UNREPRESENTABLE")
+    expect(said).to_be_visible()
+    expect(said).to_contain_text("hint: ")
+
+
+def test_a_clicked_partition_shows_its_plot_and_the_digest_of_its_manifest(visit, graph):
+    cell = Partition(graph.scenario_keys[0], 2)
+    launch(visit, keys.SCENARIO_DATASET, cell)
+    visit.page.get_by_role("link", name="View", exact=True).click()
+    ended = visit.page.get_by_text(re.compile("^(Success|Failure|Canceled)$")).first
+    expect(ended).to_have_text("Success", timeout=RUN_S * 1000)
+
+    visit.open_partition(keys.SCENARIO_DATASET, str(cell))
+    expect(visit.value("content_digest")).to_have_text(manifest(graph, cell)["content_digest"])
+    expect(visit.value("timeframe")).to_have_text("1m")
+    visit.value("price").get_by_text("[Show Markdown]").click()
+    plot = visit.page.get_by_role("dialog").get_by_role(
+        "img", name=re.compile(f"^{re.escape(str(cell))} · price")
+    )
+    expect(plot).to_be_visible()
+    assert plot.evaluate("image => image.complete && image.naturalWidth") == 720
+
+
+def launch(visit, asset, cell):
+    """Choose one partition in the dialog of the asset's page and start its run."""
+    visit.open(f"/assets/{asset}?view=partitions")
+    visit.page.get_by_role("button", name="Materialize…").click()
+    dialog = visit.page.get_by_role("dialog")
+    for key in (cell.scenario_key, str(cell.seed)):
+        # A chosen dimension names its partition, so the first that asks is the next one.
+        dialog.get_by_text("Select a partition or create one").first.click()
+        named = visit.page.get_by_text(key, exact=True)
+        visit.page.get_by_role("menuitem").filter(has=named).click()
+        dialog.get_by_text("Launch runs to materialize").click()
+    dialog.get_by_role("button", name="Launch 1 run").click()
+
+
+def manifest(graph, cell):
+    """The one manifest that the store holds of a partition."""
+    store = graph.resources.store
+    [key] = [
+        key
+        for key in store.keys("scenarios/")
+        if key.endswith("/manifest.json") and f"/seed={cell.seed}/" in key
+    ]
+    return json.loads(store.get(key))

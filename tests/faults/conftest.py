@@ -1,0 +1,80 @@
+"""A home with a run long enough to be hit, and what an undisturbed run leaves in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.faults.report import Report
+from tests.journeys import children, homes
+from tests.journeys.conftest import forker, kernel_folder
+from tests.journeys.forker import Child, Forker
+from tests.journeys.homes import Home
+from tests.journeys.state import State, state_of
+
+__all__ = ["forker", "kernel_folder"]
+
+SEEDS = 10
+BARS = 20_000
+BEGUN = "RUN_START"
+ENDED = "RUN_SUCCESS"
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """What a run leaves that nobody kills, and the seconds between its first and last event."""
+
+    state: State
+    run_s: float
+
+
+@pytest.fixture(scope="session")
+def long_home(
+    forker: Forker, kernel_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Home:
+    """A registered home of 2 scenarios × 10 seeds × 20,000 bars; runs start in copies of it."""
+    documents = tmp_path_factory.mktemp("documents")
+    files = [
+        children.document(documents, name, seed=1, duration_bars=BARS)
+        for name in ("vol_cluster_low", "regime_switch")
+    ]
+    folder = tmp_path_factory.mktemp("long") / "home"
+    environment = children.embedded(homes.fresh(folder, kernel_folder))
+    return homes.registered(forker, environment, folder, files, SEEDS)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    long_home: Home, forker: Forker, tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    """One whole run, whose every dataset verifies against its recomputation."""
+    home = long_home.copied(tmp_path_factory.mktemp("undisturbed") / "home", forker)
+    child = forker.start(home.research, home.environment)
+    begun_s = wait_for(child, BEGUN)
+    run_s = wait_for(child, ENDED) - begun_s
+    forker.wait(child).expect()
+    forker.run(children.islandflow("verify", "--all"), home.environment).expect()
+    return Undisturbed(state_of(home.environment), run_s)
+
+
+@pytest.fixture(scope="session")
+def report(request: pytest.FixtureRequest, undisturbed: Undisturbed) -> Iterator[Report]:
+    """Collects a line per kill and prints them as one table at the end."""
+    lines = Report(undisturbed.run_s, len(undisturbed.state.objects))
+    yield lines
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        lines.print()
+
+
+def wait_for(child: Child, event: str) -> float:
+    """Clock when an event of the run was first seen in its log."""
+    deadline_s = time.monotonic() + children.TIMEOUT_S
+    while event not in child.output:
+        assert time.monotonic() < deadline_s, f"no {event} in:\n{child.output[-4000:]}"
+        time.sleep(0.01)
+    return time.monotonic()

@@ -1,0 +1,86 @@
+"""``kill -9`` of a run at instants over its whole length, and the run after it.
+
+Three instants in the suite; ``make faults`` takes twenty and prints the table of docs/faults.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import BEGUN, ENDED, Undisturbed, wait_for
+from tests.faults.report import Report
+from tests.journeys.forker import Child, Forker
+from tests.journeys.homes import Home
+from tests.journeys.state import State, state_of
+
+INSTANTS = int(os.environ.get("FAULT_INSTANTS", "3"))
+KILLED = 128 + 9
+
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("kill")]
+
+
+@pytest.mark.parametrize("instant", range(INSTANTS))
+def test_a_killed_run_leaves_nothing_partial_and_the_next_run_ends_as_if_undisturbed(
+    instant: int,
+    long_home: Home,
+    undisturbed: Undisturbed,
+    forker: Forker,
+    report: Report,
+    tmp_path: Path,
+):
+    # One instant in each of equal parts of the run, so that all of it is covered.
+    share = (instant + random.Random(instant).random()) / INSTANTS
+    home, child, at_s = _kill_a_run(share * undisturbed.run_s, long_home, forker, tmp_path)
+    killed = state_of(home.environment)
+    staged = _staged(home)
+    _assert_nothing_partial(killed, undisturbed.state)
+
+    started_s = time.monotonic()
+    assert ENDED in forker.run(home.research, home.environment).expect()
+    report.add(at_s, child.output, len(killed.objects), staged, time.monotonic() - started_s)
+    assert state_of(home.environment) == undisturbed.state
+
+
+def _kill_a_run(
+    at_s: float, untouched: Home, forker: Forker, folder: Path
+) -> tuple[Home, Child, float]:
+    """Kill a run `at_s` after its first event, earlier if it was faster than that."""
+    for attempt in range(5):
+        home = untouched.copied(folder / f"{attempt}" / "home", forker)
+        child = forker.start(home.research, home.environment)
+        wait_for(child, BEGUN)
+        time.sleep(at_s)
+        child.kill()
+        if forker.wait(child).code == KILLED:
+            return home, child, at_s
+        at_s *= 0.9
+    raise AssertionError("five runs in a row ended before they were killed")
+
+
+def _assert_nothing_partial(killed: State, whole: State) -> None:
+    """What is visible is what a whole run makes, and what vouches for others is there last."""
+    # Byte for byte, under the same names: nothing torn, nothing that does not belong.
+    assert killed.objects.items() <= whole.objects.items()
+    assert set(killed.rows) <= set(whole.rows)
+    assert len(killed.rows) == len(set(killed.rows))
+    for key in whole.objects:
+        folder, _, name = key.rpartition("/")
+        if name in ("manifest.json", "result.json") and key in killed.objects:
+            parts = {part for part in whole.objects if part.rpartition("/")[0] == folder}
+            assert parts <= killed.objects.keys(), f"{key} is there without all of its parts"
+    for row in killed.rows:
+        table, told = row.split(" ", 1)
+        if table == "artefacts":
+            assert json.loads(told)["manifest_key"] in killed.objects
+
+
+def _staged(home: Home) -> int:
+    """Files of the store that have no name yet, which nothing lists."""
+    staging = Path(home.environment["ISLANDFLOW_HOME"]) / "objects" / ".staging"
+    return len(list(staging.iterdir())) if staging.exists() else 0
