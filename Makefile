@@ -97,8 +97,8 @@ ci-journey: setup ## the CI entry on a real S3 and PostgreSQL: one run that pass
 bench: setup ## the committed benchmarks: parity first, then ratios timed in the same run
 	@$(BIN)/python -m benchmarks
 
-faults: setup ## only the tests that kill, corrupt and race
-	@$(BIN)/pytest -m faults
+faults: setup ## only the tests that kill, corrupt and race, with 20 kills of a run instead of 3
+	@FAULT_INSTANTS=20 $(BIN)/pytest -m faults
 
 studies: setup ## only the statistical studies of the generated data
 	@$(BIN)/pytest -m studies

@@ -122,7 +122,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
             "-" if sharpe is None else f"{sharpe:+.2f}",
             f"{row['worst_max_drawdown'] or 0.0:.2%}",
         )
-    Console(width=110).print(table)
+    Console(width=130).print(table)
 
 
 def _print(line: str) -> None:

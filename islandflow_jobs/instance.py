@@ -20,6 +20,10 @@ from islandflow_resources.settings import Settings, apply_environment
 _ROOT = Path(__file__).resolve().parent.parent
 _LOG = logging.getLogger("islandflow.instance")
 TEMPLATES = {"embedded": _ROOT / "dagster.yaml", "services": _ROOT / "deploy" / "dagster.yaml"}
+_STORAGE_HINTS = {
+    "embedded": "look into that folder, and move away what Dagster did not write",
+    "services": "start the servers of the profile, then run: islandflow provision",
+}
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -64,12 +68,13 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     home = prepare_home(settings)
     try:
         return dg.DagsterInstance.get()
-    except (DagsterPostgresException, SQLAlchemyError) as error:
+    except (DagsterPostgresException, SQLAlchemyError, OSError) as error:
         raise UnavailableError(
             "DAGSTER_STORAGE_UNAVAILABLE",
-            f"cannot open Dagster's instance of {home}: its database does not answer",
+            f"cannot open Dagster's instance of {home}: its storage does not answer "
+            f"({type(error).__name__})",
             "DAGSTER_HOME",
-            ("start the servers of the profile, then run: islandflow provision",),
+            (_STORAGE_HINTS[settings.profile],),
         ) from error
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.server_process import free_port
 
@@ -57,7 +57,7 @@ class Visit:
     def value(self, label: str) -> Locator:
         """Value beside a label in the shown table of metadata."""
         row = self.page.locator("tr").filter(has=self.page.get_by_text(label, exact=True))
-        return row.locator("td").last
+        return row.locator("td").nth(1)
 
 
 @contextmanager
@@ -90,6 +90,7 @@ def visiting(address: str) -> Iterator[Visit]:
         browser = playwright.chromium.launch(executable_path=executable, args=[*_CHROMIUM])
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
         page.set_default_timeout(PATIENCE_S * 1000)
+        expect.set_options(PATIENCE_S * 1000)
         visit = Visit(page, address)
         page.on("request", lambda request: _note_host(visit.hosts, request.url))
         page.on("console", lambda message: _note_error(visit.errors, message))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def report(request: pytest.FixtureRequest, undisturbed: Undisturbed) -> Iterator
     """Collects a line per kill and prints them as one table at the end."""
     lines = Report(undisturbed.run_s, len(undisturbed.state.objects))
     yield lines
-    capture = request.config.pluginmanager.getplugin("capturemanager")
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         lines.print()
 
@@ -74,7 +75,8 @@ def report(request: pytest.FixtureRequest, undisturbed: Undisturbed) -> Iterator
 def wait_for(child: Child, event: str) -> float:
     """Clock when an event of the run was first seen in its log."""
     deadline_s = time.monotonic() + children.TIMEOUT_S
-    while event not in child.output:
-        assert time.monotonic() < deadline_s, f"no {event} in:\n{child.output[-4000:]}"
+    while event not in (output := child.output):
+        waits = time.monotonic() < deadline_s and "RUN_FAILURE" not in output
+        assert waits, f"no {event} in:\n{output[-4000:]}"
         time.sleep(0.01)
     return time.monotonic()

@@ -17,7 +17,7 @@ from tests.faults.conftest import BEGUN, ENDED, Undisturbed, wait_for
 from tests.faults.report import Report
 from tests.journeys.forker import Child, Forker
 from tests.journeys.homes import Home
-from tests.journeys.state import State, state_of
+from tests.journeys.state import State, state_of, store_of
 
 INSTANTS = int(os.environ.get("FAULT_INSTANTS", "3"))
 KILLED = 128 + 9
@@ -35,8 +35,11 @@ def test_a_killed_run_leaves_nothing_partial_and_the_next_run_ends_as_if_undistu
     tmp_path: Path,
 ):
     # One instant in each of equal parts of the run, so that all of it is covered.
-    share = (instant + random.Random(instant).random()) / INSTANTS
-    home, child, at_s = _kill_a_run(share * undisturbed.run_s, long_home, forker, tmp_path)
+    chance = random.Random(instant)
+    least = int((instant + chance.random()) / INSTANTS * len(undisturbed.state.objects))
+    # Every other one a little later: between steps, and while events are recorded.
+    wait_s = chance.uniform(0.0, (0.01, 0.25 * undisturbed.run_s)[instant % 2])
+    home, child, at_s = _kill_a_run(least, wait_s, long_home, forker, tmp_path)
     killed = state_of(home.environment)
     staged = _staged(home)
     _assert_nothing_partial(killed, undisturbed.state)
@@ -48,18 +51,25 @@ def test_a_killed_run_leaves_nothing_partial_and_the_next_run_ends_as_if_undistu
 
 
 def _kill_a_run(
-    at_s: float, untouched: Home, forker: Forker, folder: Path
+    least: int, wait_s: float, untouched: Home, forker: Forker, folder: Path
 ) -> tuple[Home, Child, float]:
-    """Kill a run `at_s` after its first event, earlier if it was faster than that."""
+    """Kill a run some time after it has stored `least` objects; returns when that was.
+
+    Progress is counted in objects because a busy machine makes any clock miss.
+    """
     for attempt in range(5):
         home = untouched.copied(folder / f"{attempt}" / "home", forker)
         child = forker.start(home.research, home.environment)
-        wait_for(child, BEGUN)
-        time.sleep(at_s)
+        begun_s = wait_for(child, BEGUN)
+        store = store_of(home.environment)
+        while len(store.keys()) < least:
+            time.sleep(0.002)
+        time.sleep(wait_s)
         child.kill()
+        at_s = time.monotonic() - begun_s
         if forker.wait(child).code == KILLED:
             return home, child, at_s
-        at_s *= 0.9
+        wait_s /= 2
     raise AssertionError("five runs in a row ended before they were killed")
 
 

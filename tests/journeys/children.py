@@ -55,7 +55,9 @@ def document(folder: Path, fixture: str, **changes: object) -> Path:
 
 def embedded(home: Path) -> dict[str, str]:
     """Variables of a home in the embedded profile, from which the network is closed."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(_OUTSIDE_SETTINGS)}
+    kept = {
+        name: text for name, text in os.environ.items() if not name.startswith(_OUTSIDE_SETTINGS)
+    }
     return {**kept, "PYTHONPATH": str(_GUARD), "ISLANDFLOW_HOME": str(home)}
 
 

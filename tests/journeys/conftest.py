@@ -25,9 +25,7 @@ def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
 
 
 @pytest.fixture(scope="session")
-def forker(
-    kernel_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Forker]:
+def forker(kernel_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
     """The process that has imported everything."""
     with run_forker(tmp_path_factory.mktemp("forker") / "work", kernel_folder) as running:
         yield running

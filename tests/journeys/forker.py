@@ -53,6 +53,7 @@ class Forker:
         """Start a command and return at once."""
         self._started += 1
         log = self._folder / f"{self._started}.log"
+        log.touch()
         answer = self._ask({"command": command, "environment": environment, "log": str(log)})
         return Child(answer["pid"], log)
 
@@ -77,7 +78,7 @@ class Forker:
 
 @contextmanager
 def run_forker(folder: Path, kernel_folder: Path) -> Iterator[Forker]:
-    """Run the warm process, with its kernels in `kernel_folder`; it ends with all that it started."""
+    """Run the warm process, its kernels in `kernel_folder`; all it started ends with it."""
     home = kernels.link(folder / "home", kernel_folder)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.journeys.forker", str(home)],
@@ -170,7 +171,7 @@ def _exit_code(entry: Any) -> int:
 
 
 def _redirect(log: str) -> None:
-    sources = (os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT, 0o600))
+    sources = (os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY))
     for source, target in ((sources[0], 0), (sources[1], 1), (sources[1], 2)):
         os.dup2(source, target)
 

@@ -1,7 +1,7 @@
 """Every kernel that the journeys need, compiled once for all their processes.
 
-``python -m tests.journeys.kernels FOLDER`` fills a folder, which homes then link to: compiling takes
-longer than all journeys together. That a home compiles for itself is shown by the tests of
+``python -m tests.journeys.kernels FOLDER`` fills a folder, which homes then link to: compiling
+takes longer than all journeys together. That a home compiles for itself is shown by the tests of
 ``islandflow_resources.engine_runtime`` and by ``ci_entry``.
 """
 

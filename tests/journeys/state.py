@@ -59,7 +59,7 @@ def state_of(environment: Mapping[str, str]) -> State:
 def objects_of(environment: Mapping[str, str]) -> dict[str, str]:
     """Digest of every visible object."""
     store = _resources(environment).store
-    keys = [key for key in store.keys() if not key.startswith(_DAGSTER_LOGS)]
+    keys = [key for key in store.keys("") if not key.startswith(_DAGSTER_LOGS)]
     return {key: _digest(store, key) for key in keys}
 
 

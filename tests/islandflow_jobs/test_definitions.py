@@ -1,0 +1,49 @@
+"""What Dagster loads: valid, cheap to load, with resources that tests can replace."""
+
+import re
+
+import dagster as dg
+
+from islandflow_jobs.definitions import build_definitions, defs
+from islandflow_jobs.jobs import INBOX
+from islandflow_resources.folder_store import FolderStore
+from tests.graph import CALM, QUIET, write_json
+
+NAMES = ["backtest_result", "backtest_summary", "scenario_dataset", "scenario_spec"]
+
+
+def test_dagster_finds_the_definitions_loadable():
+    dg.Definitions.validate_loadable(defs)
+    keys = defs.resolve_asset_graph().get_all_asset_keys()
+    assert sorted(key.to_user_string() for key in keys) == NAMES
+
+
+def test_every_asset_has_a_code_version_made_of_its_domains():
+    versions = {name: defs.resolve_asset_graph().get(dg.AssetKey(name)).code_version
+                for name in NAMES}  # fmt: skip
+    assert all(re.fullmatch(r"[0-9]+(\.[0-9]+(-[0-9]+)*)+", one) for one in versions.values())
+    assert versions["backtest_summary"] == versions["backtest_result"]
+
+
+def test_every_asset_and_check_says_what_it_is():
+    for one in defs.assets:
+        assert all(spec.description for spec in one.specs)
+        assert all(spec.description for spec in one.check_specs)
+
+
+def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
+    for name in ("research", "register_inbox"):
+        assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
+
+
+def test_a_replaced_resource_is_the_one_that_runs_use(graph, tmp_path):
+    other = FolderStore(tmp_path / "other")
+    (tmp_path / "other" / INBOX).mkdir(parents=True)
+    write_json(tmp_path / "other" / INBOX / "a.json", CALM | {"id": "elsewhere"})
+    replaced = {"store": dg.ResourceDefinition.hardcoded_resource(other)}
+    job = build_definitions(replaced).resolve_job_def("register_inbox")
+    before = graph.objects()
+    assert job.execute_in_process(instance=graph.instance, run_config=QUIET).success
+    assert graph.scenario_keys[-1].startswith("elsewhere-")
+    assert other.keys(INBOX) == []
+    assert graph.objects() == before
