@@ -115,7 +115,7 @@ def _picture(
         f'<text x="8" y="17">{legend}</text></g>{drawn}</svg>'
     )
     encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
-    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,AAAA{encoded})")
+    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})")
 
 
 def _drawn(curve: Curve, colour: str, bottom: float, top: float) -> str:
