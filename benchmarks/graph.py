@@ -6,7 +6,6 @@ same partitions that yields a plain ``Output`` and nothing else. Parity: every
 partition is materialised once, and the second time nothing is computed.
 """
 
-
 import os
 import tempfile
 import time
@@ -119,5 +118,3 @@ def _report(theirs: float, ours: float, again: float, work: float, lookups: floa
     ]
     text = f"## {PARTITIONS} partitions of {BARS:,} bars in one run, two cores\n\n"
     return text + table(["run", "s", "ms per partition", "ratio to `Output` only"], rows)
-
-

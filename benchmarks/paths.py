@@ -61,9 +61,7 @@ def run() -> str:
         peer = peers.get(name)
         said = {"trend": "numpy, close only", "vol_cluster": "arch, close only"}.get(name, "")
         ratio = f"{peer / (seconds / BARS):.1f}× {said}" if peer else ""
-        rows.append(
-            [name, f"{seconds / BARS * 1e9:.0f}", f"{BARS / seconds / 1e6:.1f}", ratio]
-        )
+        rows.append([name, f"{seconds / BARS * 1e9:.0f}", f"{BARS / seconds / 1e6:.1f}", ratio])
     return "## Bars in the kernel, one core\n\n" + table(
         ["family", "ns per full bar", "million bars/s", "peer's time per bar / ours"], rows
     )

@@ -1,6 +1,7 @@
 """The UI on a small graph: the lineage, a failed check, and a partition made by clicking."""
 
 import json
+import logging
 import re
 
 import pytest
@@ -76,7 +77,8 @@ def test_a_clicked_partition_shows_its_plot_and_the_digest_of_its_manifest(visit
     launch(visit, keys.SCENARIOS, cell)
     visit.page.get_by_role("link", name="View", exact=True).click()
     ended = visit.page.get_by_text(re.compile("^(Success|Failure|Canceled)$")).first
-    expect(ended).to_have_text("Success", timeout=RUN_S * 1000)
+    ended.wait_for(timeout=RUN_S * 1000)
+    assert ended.inner_text() == "Success", errors_of_last_run(graph)
 
     visit.open_partition(keys.SCENARIO_DATASET, str(cell))
     expect(visit.value("content_digest")).to_have_text(manifest(graph, cell)["content_digest"])
@@ -89,8 +91,15 @@ def test_a_clicked_partition_shows_its_plot_and_the_digest_of_its_manifest(visit
     assert plot.evaluate("image => image.complete && image.naturalWidth") == 720
 
 
+def errors_of_last_run(graph):
+    """What the newest run logged as errors."""
+    [run] = graph.instance.get_runs(limit=1)
+    entries = graph.instance.all_logs(run.run_id)
+    return "\n".join(entry.user_message for entry in entries if entry.level >= logging.ERROR)
+
+
 def launch(visit, group, cell):
-    """Choose one partition of all assets of a group in the dialog of its page, and start the run."""
+    """Choose one partition for the assets of a group in the dialog of its page, and start it."""
     visit.open(f"/locations/islandflow/asset-groups/{group}/lineage")
     visit.page.get_by_role("button", name="Materialize all…").click()
     dialog = visit.page.get_by_role("dialog")

@@ -136,7 +136,9 @@ def test_every_problem_of_every_document_is_said_at_once_and_nothing_registered(
     assert not bare_home.exists()
 
 
-@pytest.mark.parametrize("seeds", ["x", "1-", "-1", "5-2", "1.5", "9223372036854775808", "0-200000"])
+@pytest.mark.parametrize(
+    "seeds", ["x", "1-", "-1", "5-2", "1.5", "9223372036854775808", "0-200000"]
+)
 def test_seeds_that_are_no_seeds_are_refused_before_anything_is_written(
     islandflow, bare_home, calm, seeds
 ):

@@ -14,7 +14,7 @@ from islandflow_resources.settings import export_lines, load_settings, process_e
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     """Settings of a home with an awkward name; the environment is restored afterwards."""
-    made = load_settings({"ISLANDFLOW_HOME": str(tmp_path / "it's a \"home\" $HOME")})
+    made = load_settings({"ISLANDFLOW_HOME": str(tmp_path / 'it\'s a "home" $HOME')})
     for name in process_environment(made):
         monkeypatch.setenv(name, "")
     return made
