@@ -1,7 +1,7 @@
-"""A small graph to run in a test: two markets, two seeds and a strategy in a fresh embedded home.
+"""A small graph to run in a test: two markets, two seeds, a strategy, a fresh embedded home.
 
 A `Graph` is a home with its persistent instance; `Graph.run` runs the job ``research`` as Dagster
-does. Opening an instance and a first run cost seconds, so both are made once per session and copied.
+does. Opening an instance and a first run cost seconds: both are made once a session and copied.
 Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at every
 event, and no test here is about a power cut.
 """
@@ -194,7 +194,7 @@ class Graph:
     def objects(self) -> dict[str, bytes]:
         """Every object of the store with its bytes."""
         store = self.resources.store
-        return {key: store.get(key) for key in store.keys()}
+        return {key: store.get(key) for key in store.keys("")}
 
     def rows(self) -> tuple[int, int]:
         """How many artefacts and results the database holds."""

@@ -1,4 +1,4 @@
-"""What is held in the snapshots: the shape of the graph, and the public names of the inner packages.
+"""What the snapshots hold: the shape of the graph, and the public names of inner packages.
 
 ``python -m tests.snapshots`` writes them anew after a change that was meant; reading the
 difference is the review. Documents have schemas of their own, table layouts are held in
@@ -46,7 +46,11 @@ def graph() -> dict[str, Any]:
         },
         "resources": sorted(defs.resources or {}),
         "schedules": {
-            one.name: {"cron": one.cron_schedule, "job": one.job_name, "timezone": one.execution_timezone}
+            one.name: {
+                "cron": one.cron_schedule,
+                "job": one.job_name,
+                "timezone": one.execution_timezone,
+            }
             for one in repository.schedule_defs
         },
         "sensors": {
