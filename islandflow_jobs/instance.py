@@ -62,13 +62,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     UnavailableError
         ``DAGSTER_STORAGE_UNAVAILABLE``.
     """
-    from dagster_postgres.utils import DagsterPostgresException
-    from sqlalchemy.exc import SQLAlchemyError
-
     home = prepare_home(settings)
     try:
         return dg.DagsterInstance.get()
-    except (DagsterPostgresException, SQLAlchemyError, OSError) as error:
+    except _storage_errors(settings) as error:
         raise UnavailableError(
             "DAGSTER_STORAGE_UNAVAILABLE",
             f"cannot open Dagster's instance of {home}: its storage does not answer "
@@ -76,6 +73,17 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
             "DAGSTER_HOME",
             (_STORAGE_HINTS[settings.profile],),
         ) from error
+
+
+def _storage_errors(settings: Settings) -> tuple[type[Exception], ...]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if settings.s3 is None:
+        return (SQLAlchemyError, OSError)
+    # Seconds of import, so only where its errors can occur.
+    from dagster_postgres.utils import DagsterPostgresException
+
+    return (DagsterPostgresException, SQLAlchemyError, OSError)
 
 
 def warn_without_home() -> None:

@@ -197,6 +197,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "DAGSTER_PG_DB": f"{server.path.strip('/')}_dagster",
         "AWS_ACCESS_KEY_ID": settings.s3.access_key,
         "AWS_SECRET_ACCESS_KEY": settings.s3.secret_key,
+        "AWS_DEFAULT_REGION": settings.s3.region,
         "ISLANDFLOW_S3_ENDPOINT": settings.s3.endpoint,
         "ISLANDFLOW_S3_BUCKET": settings.s3.bucket,
         "ISLANDFLOW_S3_ACCESS_KEY": settings.s3.access_key,

@@ -18,7 +18,7 @@ def picture(value):
     """The picture in a markdown value, parsed."""
     text = re.fullmatch(r"!\[[^\]]+\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", value.value)
     assert text, value.value[:200]
-    root = ET.fromstring(base64.b64decode(text.group(1), validate=True))
+    root = ET.fromstring(base64.b64decode(text.group(1), validate=True).decode("utf-8"))
     assert root.tag == f"{SVG}svg"
     return root
 
