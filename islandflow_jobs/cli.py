@@ -137,7 +137,7 @@ def demo() -> None:
 @app.command()
 def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 3000) -> None:
     """Open the Dagster UI on the graph, with daemon, on this machine."""
-    raise typer.Exit(operations.serve_ui(ResourceSet.from_environment(), port))
+    operations.serve_ui(ResourceSet.from_environment(), port)
 
 
 def main() -> None:

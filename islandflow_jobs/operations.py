@@ -7,10 +7,10 @@ engine) are made inside, after the kernel cache is settled.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from contracts.errors import ContractError, IslandflowError
 from contracts.json_schemas import schema_text, schemas
@@ -227,8 +227,11 @@ def _examined(examine: Callable[[], str]) -> str:
         return "\n".join(f"{_BAD}{problem}" for problem in error.problems)
 
 
-def serve_ui(resources: ResourceSet, port: int) -> int:
-    """Run ``dagster dev`` on the workspace of the project until it is stopped."""
+def serve_ui(resources: ResourceSet, port: int) -> NoReturn:
+    """Become ``dagster dev`` on the workspace of the project.
+
+    The process is replaced rather than waited for, so that a signal to it stops the UI.
+    """
     from islandflow_jobs.instance import prepare_home
 
     prepare_home(resources.settings)
@@ -240,10 +243,8 @@ def serve_ui(resources: ResourceSet, port: int) -> int:
     ]  # fmt: skip
     sys.stdout.write(f"the UI will be at http://127.0.0.1:{port}\n")
     sys.stdout.flush()
-    try:
-        return subprocess.run(command, cwd=top, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    os.chdir(top)
+    os.execv(command[0], command)
 
 
 def _version_line() -> str:
