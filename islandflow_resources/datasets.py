@@ -121,10 +121,13 @@ def publish(store: ObjectStore, ref: DatasetRef, bars: Bars, provenance: Documen
     stored = store_table(store, ref.dataset_key, table, BARS, ref.texts)
     labels = _publish_labels(store, ref, bars)
     files = {"dataset.parquet": stored.file_digest}
+    if labels is not None:
+        files["labels.parquet"] = labels.file_digest
     body: Document = {**provenance, "recipe_digest": ref.recipe, "files": {**files}}
     sealed: Document = {"body": body, "digest": document_digest(body)}
-    store.put_if_absent(ref.provenance_key, json.dumps(sealed, indent=2).encode() + b"\n")
-    manifest = describe(ref, table, stored.content_digest, labels)
+    store.put_if_absent(ref.provenance_key, _sealed_bytes(sealed))
+    labels_digest = labels.content_digest if labels is not None else None
+    manifest = describe(ref, table, stored.content_digest, labels_digest)
     store.put_exact(ref.manifest_key, manifest.to_bytes())
     read_verified(store, ref.dataset_key, BARS, stored.content_digest)
     return Dataset(ref, manifest, table, stored.file_digest, stored.size_bytes)
@@ -147,12 +150,16 @@ def read(store: ObjectStore, ref: DatasetRef, *, file_digest: str | None = None)
     """
     stated = store.get(ref.manifest_key)
     manifest = _parsed(store, ref, stated)
-    expected_file = file_digest or _sealed_file_digest(store, ref)
+    sealed = _sealed_files(store, ref)
+    expected_file = file_digest or sealed["dataset.parquet"]
     table = read_verified(
         store, ref.dataset_key, BARS, manifest.content_digest, expected_file_digest=expected_file
     )
     if manifest.labels_digest is not None:
-        read_verified(store, ref.labels_key, LABELS, manifest.labels_digest)
+        read_verified(
+            store, ref.labels_key, LABELS, manifest.labels_digest,
+            expected_file_digest=sealed.get("labels.parquet"),
+        )  # fmt: skip
     told = describe(ref, table, manifest.content_digest, manifest.labels_digest)
     if told.to_bytes() != stated:
         raise _damaged(store, ref.manifest_key, "the manifest does not describe its dataset")
@@ -204,12 +211,11 @@ def _table(bars: Bars) -> pa.Table:
     return from_arrays(BARS, {name: getattr(bars, name) for name in BARS.names})
 
 
-def _publish_labels(store: ObjectStore, ref: DatasetRef, bars: Bars) -> str | None:
+def _publish_labels(store: ObjectStore, ref: DatasetRef, bars: Bars) -> StoredTable | None:
     if not bars.label.any():
         return None
     table = from_arrays(LABELS, {"ts_ns": bars.ts_ns, "label": bars.label})
-    stored: StoredTable = store_table(store, ref.labels_key, table, LABELS, ref.texts)
-    return stored.content_digest
+    return store_table(store, ref.labels_key, table, LABELS, ref.texts)
 
 
 def _parsed(store: ObjectStore, ref: DatasetRef, stated: bytes) -> DatasetManifest:
@@ -223,18 +229,23 @@ def _parsed(store: ObjectStore, ref: DatasetRef, stated: bytes) -> DatasetManife
     return manifest
 
 
-def _sealed_file_digest(store: ObjectStore, ref: DatasetRef) -> str:
-    """Digest of the parquet's bytes from the provenance, whose seal is checked."""
+def _sealed_files(store: ObjectStore, ref: DatasetRef) -> dict[str, str]:
+    """Digests of the tables' bytes from the provenance, whose seal is checked."""
     try:
-        sealed = json.loads(store.get(ref.provenance_key))
+        stated = store.get(ref.provenance_key)
+        sealed = json.loads(stated)
         body = sealed["body"]
-        whole = sealed["digest"] == document_digest(body)
-        digest = str(body["files"]["dataset.parquet"])
+        whole = sealed["digest"] == document_digest(body) and stated == _sealed_bytes(sealed)
+        files = {"dataset.parquet": str(body["files"]["dataset.parquet"]), **body["files"]}
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(store, ref.provenance_key, "the provenance does not read") from error
     if not whole:
         raise _damaged(store, ref.provenance_key, "the provenance breaks its seal")
-    return digest
+    return files
+
+
+def _sealed_bytes(sealed: Document) -> bytes:
+    return json.dumps(sealed, indent=2).encode() + b"\n"
 
 
 def _damaged(store: ObjectStore, key: str, message: str) -> IntegrityError:

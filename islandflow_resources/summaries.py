@@ -28,12 +28,11 @@ WHAT = "backtest_summary"
 
 @dataclass(frozen=True, slots=True)
 class StoredSummary:
-    """A summary in the store, with the cells that it covers."""
+    """A summary in the store."""
 
     table: pa.Table
     stored: StoredTable
     recipe: str
-    cells: frozenset[tuple[str, int]]
 
 
 def current_results(database: Database, settings: BacktestSettings) -> list[RunResult]:
@@ -71,5 +70,4 @@ def publish(store: ObjectStore, rows: list[RunResult]) -> StoredSummary:
     columns = {name: [line[name] for line in summary] for name in SUMMARY.names}
     table = pa.table(columns)
     stored = store_table(store, f"summaries/{bare(recipe)}/summary.parquet", table, SUMMARY)
-    cells = frozenset((row.scenario_key, row.seed) for row in rows)
-    return StoredSummary(table, stored, recipe, cells)
+    return StoredSummary(table, stored, recipe)

@@ -9,7 +9,7 @@ from islandflow_resources import datasets
 from islandflow_resources.materialise import dataset_ref, make_datasets, provenance
 from tests.graph import CALM, MOODY, market
 
-PARTS = ("dataset_key", "manifest_key", "labels_key")
+PARTS = ("dataset_key", "manifest_key", "labels_key", "provenance_key")
 
 
 def parts_of(graph):
