@@ -100,8 +100,10 @@ bench: setup ## the committed benchmarks: parity first, then ratios timed in the
 faults: setup ## only the tests that kill, corrupt and race, with 20 kills of a run instead of 3
 	@FAULT_INSTANTS=20 $(BIN)/pytest -m faults
 
-studies: setup ## only the statistical studies of the generated data
-	@$(BIN)/pytest -m studies
+studies: setup ## the statistical study of the generators in its long form; rewrites docs/calibration.md
+	@$(BIN)/python -m benchmarks.studies.paths_calibration > docs/calibration.new
+	mv docs/calibration.new docs/calibration.md
+	cat docs/calibration.md
 
 lock: setup ## resolve the dependencies again: requirements.lock, and deploy/requirements.lock without tools
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml

@@ -271,7 +271,9 @@ FAMILIES: dict[str, Callable[[Document, Sequence[Bars]], list[Estimate]]] = {
 def main() -> int:
     """Print the long study; the exit code counts the families with a rejected claim."""
     failed = 0
-    print(f"{SEEDS} seeds of {BARS} bars, level {LEVEL:g} a family (Bonferroni)\n")
+    print("# Do bars have the parameters of their scenario?\n")
+    print("Written by `make studies`, the long form of `tests/engine/paths/test_calibration.py`.")
+    print(f"{SEEDS} seeds of {BARS:,} bars, level {LEVEL:g} a family (Bonferroni).\n")
     print("| family | parameter | claimed | found | deviation | score | |")
     print("|---|---|---|---|---|---|---|")
     for family, params in STUDIES.items():
