@@ -26,7 +26,8 @@ def main() -> None:
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"
-        "Written by `make bench`: medians, one run, parity checked before any clock. Ratios\n"
+        "Written by `make bench`: medians unless said otherwise, one run, parity before any "
+        "clock. Ratios\n"
         "hold when the machine is noisy, absolute times do not.\n\n"
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
         f"{libraries}.\n"

@@ -117,4 +117,8 @@ def _report(theirs: float, ours: float, again: float, work: float, lookups: floa
         ],
     ]
     text = f"## {PARTITIONS} partitions of {BARS:,} bars in one run, two cores\n\n"
+    text += (
+        "Our first run and the work are timed once, `Output` only and the second run are the best "
+        "of\nthree: a first time cannot be repeated, and the comparison is against us.\n\n"
+    )
     return text + table(["run", "s", "ms per partition", "ratio to `Output` only"], rows)
