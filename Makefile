@@ -20,12 +20,13 @@ endif
 
 BIN := .venv/bin
 STAMP := .venv/.installed
+PEERS := .venv/.peers
 WORKERS ?= 2
 IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults studies lock clean
+.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults fuzz studies lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
@@ -94,20 +95,35 @@ chromium:
 ci-journey: setup ## the CI entry on a real S3 and PostgreSQL: one run that passes, one that must fail
 	@$(BIN)/python -m tests.journeys.ci_entry
 
-bench: setup ## the committed benchmarks: parity first, then ratios timed in the same run
+bench: setup $(PEERS) ## the committed benchmarks: parity first, then ratios timed in the same run
 	@$(BIN)/python -m benchmarks
+
+# The peers join the environment until the next `setup` syncs them away again; their lock repeats the
+# versions of requirements.lock where they share a dependency.
+$(PEERS): $(STAMP) benchmarks/requirements.lock
+	@echo "bench: adding benchmarks/requirements.lock to .venv"
+	if ! $(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python --requirement benchmarks/requirements.lock; then
+		echo "bench: uv could not install the lock, trying pip" >&2
+		$(BIN)/python -m ensurepip >/dev/null
+		$(BIN)/python -m pip install -qq --no-deps --require-hashes --requirement benchmarks/requirements.lock
+	fi
+	touch $(PEERS)
 
 faults: setup ## only the tests that kill, corrupt and race, with 20 kills of a run instead of 3
 	@FAULT_INSTANTS=20 $(BIN)/pytest -m faults
+
+fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py
 
 studies: setup ## the statistical study of the generators in its long form; rewrites docs/calibration.md
 	@$(BIN)/python -m benchmarks.studies.paths_calibration > docs/calibration.new
 	mv docs/calibration.new docs/calibration.md
 	cat docs/calibration.md
 
-lock: setup ## resolve the dependencies again: requirements.lock, and deploy/requirements.lock without tools
+lock: setup ## resolve the dependencies again: requirements.lock, that of deploy without tools, of the benchmarks' peers
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock -o benchmarks/requirements.lock --group peers
 
 clean: ## remove the environment and every cache, never data
 	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,7 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-LIBRARIES = ("dagster", "numba", "numpy", "pyarrow", "arch")
+LIBRARIES = (
+    *("dagster", "numba", "numpy", "pyarrow", "arch"),
+    *("vectorbt", "backtesting", "backtrader"),
+)
 
 
 def main() -> None:
@@ -20,9 +23,9 @@ def main() -> None:
         from islandflow_resources.resource_set import ResourceSet
 
         ResourceSet.from_environment().engine_runtime.prepare()
-        from benchmarks import datasets, graph, paths
+        from benchmarks import backtest, datasets, graph, paths
 
-        sections = [part.run() for part in (paths, datasets, graph)]
+        sections = [part.run() for part in (paths, backtest, datasets, graph)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"

@@ -40,16 +40,36 @@ METRICS: Final[tuple[str, ...]] = (
 
 
 class BacktestSettings(Model):
-    """Everything besides strategy, data and engine that a result depends on."""
+    """Everything besides strategy, data and engine that a result depends on.
+
+    ``gap_policy`` says whether a limit is filled by a bar that opens beyond it,
+    ``lot_size`` rounds quantities down, ``max_bars`` cuts the data after so many bars.
+    """
 
     initial_cash: Annotated[Number, Field(gt=0, le=1e15)] = 100_000.0
     bar_delay: Annotated[Integer, Field(ge=0, le=100)] = 1
+    gap_policy: Literal["touch", "open"] = "touch"
+    lot_size: Annotated[Number, Field(gt=0, le=1e12)] | None = None
+    max_bars: Annotated[Integer, Field(ge=2)] | None = None
     costs: Costs = Costs()
 
     @property
+    def whole(self) -> BacktestSettings:
+        """The same settings for data that are cut already, or not at all."""
+        return self.model_copy(update={"max_bars": None})
+
+    @property
     def settings_hash(self) -> str:
-        """``sha256:…`` over the canonical document."""
-        return document_digest(self.document())
+        """``sha256:…`` over the canonical document, the range of the bars apart."""
+        return document_digest(self.whole.document())
+
+
+class MetricSettings(Model):
+    """What the metrics of a result are measured with."""
+
+    bars_per_day: Annotated[Number, Field(gt=0)]
+    trading_days_per_year: Annotated[Integer, Field(ge=1)] = TRADING_DAYS_PER_YEAR
+    min_days: Annotated[Integer, Field(ge=1)] = MIN_DAYS
 
 
 class BacktestResult(Model):
@@ -65,6 +85,10 @@ class BacktestResult(Model):
         Why a metric is null, by name.
     open_position : bool
         Whether a position was still open, and marked, after the last bar.
+    recovery_open : bool
+        Whether ``recovery_bars`` counts a fall that had not recovered by the last bar.
+    file_digests : dict
+        ``blake3:…`` over the bytes of the stored files, by name.
     """
 
     cache_key: Digest
@@ -77,16 +101,20 @@ class BacktestResult(Model):
     first_ts_ns: str
     last_ts_ns: str
     timeframe: Timeframe
-    tick_size: Number
+    tick_size: Number | None
+    lot_size: Number | None
+    metric_settings: MetricSettings
     metrics: dict[str, Number | None]
     reasons: dict[str, str]
     fills: Annotated[Integer, Field(ge=0)]
     rejected_orders: Annotated[Integer, Field(ge=0)]
     conflicts: Annotated[Integer, Field(ge=0)]
     open_position: Annotated[bool, Field(strict=True)]
+    recovery_open: Annotated[bool, Field(strict=True)]
     final_equity: Number
     equity_digest: Digest
     trades_digest: Digest
+    file_digests: dict[str, Digest]
     version: str
     status: Literal["ok"] = "ok"
 

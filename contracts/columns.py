@@ -1,4 +1,4 @@
-"""Column layouts of every stored table: names, types, units, in order.
+"""Column layouts of every stored table, and of bars from elsewhere: names, types, units, in order.
 
 The types are logical; ``islandflow_resources.tables`` maps them to Arrow and
 computes content digests over them. Names carry their unit as a suffix. No column
@@ -47,6 +47,19 @@ BARS = TableSchema(
         Column("low_ticks", "int64", "lowest price"),
         Column("close_ticks", "int64", "last price"),
         Column("volume_lots", "int64", "traded volume"),
+    ),
+)
+
+OHLCV = TableSchema(
+    "ohlcv",
+    "1",
+    (
+        Column("ts_ns", "int64", "start of the bar, nanoseconds since 1970-01-01 UTC"),
+        Column("open", "float64", "first price, quote currency"),
+        Column("high", "float64", "highest price, quote currency"),
+        Column("low", "float64", "lowest price, quote currency"),
+        Column("close", "float64", "last price, quote currency"),
+        Column("volume", "float64", "traded volume"),
     ),
 )
 
@@ -105,4 +118,22 @@ SUMMARY = TableSchema(
     ),
 )
 
-SCHEMAS = (BARS, LABELS, EQUITY, TRADES, SUMMARY)
+LEADERBOARD = TableSchema(
+    "leaderboard",
+    "1",
+    (
+        Column("rank", "int64", "1 is the best: by median Sharpe, then by median return"),
+        Column("strategy_id", "string", "strategy"),
+        Column("strategy_hash", "string", "digest of the strategy document"),
+        Column("results", "int64", "number of results, over scenarios and seeds"),
+        Column("scenarios", "int64", "number of scenarios with a result"),
+        Column("median_sharpe", "float64", "median annualised Sharpe ratio", nullable=True),
+        Column("median_total_return", "float64", "median return over the whole series"),
+        Column("p5_total_return", "float64", "5th percentile of the return"),
+        Column("worst_max_drawdown", "float64", "deepest drawdown of any", nullable=True),
+        Column("mean_trades", "float64", "closed trades per result"),
+        Column("share_profitable", "float64", "share of results with a positive return"),
+    ),
+)
+
+SCHEMAS = (BARS, LABELS, EQUITY, TRADES, SUMMARY, LEADERBOARD, OHLCV)

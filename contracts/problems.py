@@ -8,7 +8,8 @@ turns problems into a ``ContractError`` is ``document.validate``.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast
 
@@ -56,20 +57,22 @@ class _Finding(NamedTuple):
 
 
 _TYPES: Final[Mapping[str, tuple[str, str]]] = {
-    "float_type": ("a finite number", "write a number such as 12.5, without quotes"),
-    "finite_number": ("a finite number", "write a number such as 12.5"),
-    "int_type": ("an integer", "write an integer in plain digits, e.g. 7"),
-    "int_parsing_size": ("an integer of a size that is read", "write a smaller integer"),
-    "bool_type": ("true or false", "write true or false, without quotes"),
-    "string_type": ("a string", "write text in double quotes"),
+    "float_type": ("a finite number", "write a number, e.g. {number}"),
+    "finite_number": ("a finite number", "write a number, e.g. {number}"),
+    "int_type": ("an integer", "write an integer in plain digits, e.g. {integer}"),
+    "int_parsing_size": ("an integer of a size that is read", "write a smaller integer, e.g. 7"),
+    "bool_type": ("true or false", "write {truth}, without quotes"),
+    "string_type": ("a string", "write text in double quotes, e.g. {text}"),
     "tuple_type": ("an array", "write a list in square brackets"),
     "dict_type": ("an object", "write an object in braces"),
     "model_type": ("an object", "write an object in braces"),
     "model_attributes_type": ("an object", "write an object in braces"),
 }
+_SLUG: Final = "^[a-z0-9_-]{1,64}$"
+_NAME: Final = "^[a-z][a-z0-9_]{0,31}$"
 _PATTERNS: Final[Mapping[str, str]] = {
-    "^[a-z0-9_-]{1,64}$": "write 1 to 64 of the characters a-z 0-9 _ -",
-    "^[a-z][a-z0-9_]{0,31}$": "write a letter a-z and up to 31 of a-z 0-9 _",
+    _SLUG: "write 1 to 64 of the characters a-z 0-9 _ -",
+    _NAME: "write a letter a-z and up to 31 of a-z 0-9 _",
     "^(sha256|blake3):[0-9a-f]{64}$": "write sha256: or blake3: and 64 lower-case hex digits",
 }
 _BOUNDS: Final[Mapping[str, str]] = {
@@ -138,7 +141,7 @@ def _words(item: _Finding, missing: set[Path]) -> tuple[str, str, str]:
     kind, name, shown = item.kind, item.name, _shown(item.value)
     match kind:
         case "extra_forbidden":
-            return "FIELD_UNKNOWN", f"the key {name} is unknown", _rename(item.path, missing)
+            return "FIELD_UNKNOWN", f"the key {name} is unknown", _rename(item, missing)
         case "missing" | "union_tag_not_found":
             return "FIELD_MISSING", f"the field {name} is missing", f"add the field {name}"
         case "union_tag_invalid" | "literal_error":
@@ -148,6 +151,7 @@ def _words(item: _Finding, missing: set[Path]) -> tuple[str, str, str]:
         case "string_pattern_mismatch":
             pattern = str(item.context["pattern"])
             hint = _PATTERNS.get(pattern, f"write text that matches {pattern}")
+            hint += _example(pattern, item)
             written = f"the key {name} is" if item.is_key else f"{name} is {shown},"
             return "VALUE_INVALID", f"{written} not of the required form", hint
         case _:
@@ -157,14 +161,56 @@ def _words(item: _Finding, missing: set[Path]) -> tuple[str, str, str]:
 def _wrong_value(item: _Finding, name: str, shown: str) -> tuple[str, str, str]:
     if item.kind in _TYPES:
         wanted, hint = _TYPES[item.kind]
-        return "VALUE_INVALID", f"{name} is {shown}, not {wanted}", hint
+        return "VALUE_INVALID", f"{name} is {shown}, not {wanted}", _filled(hint, item.value)
     limits = [
         f"{_BOUNDS[key]} {_plain(item.context[key])}" for key in _BOUNDS if key in item.context
     ]
     if not limits:
         return "VALUE_INVALID", f"{name} is {shown}: {_short(item.text)}", "compare the schema"
     rule = " and ".join(limits)
-    return "VALUE_OUT_OF_RANGE", f"{name} is {shown}, it must be {rule}", f"write {name} {rule}"
+    hint = f"write {name} {rule}, e.g. {_inside(item.context)}"
+    return "VALUE_OUT_OF_RANGE", f"{name} is {shown}, it must be {rule}", hint
+
+
+def _inside(context: Mapping[str, Any]) -> str:
+    """The limit that was passed, or a number well inside it where it is excluded."""
+    if "gt" in context:
+        return _plain(context["gt"] + 0.5)
+    if "lt" in context:
+        return _plain(context["lt"] / 2)
+    return _plain(context["ge" if "ge" in context else "le"])
+
+
+def _filled(hint: str, value: object) -> str:
+    """The hint with what the value would be if it were of the right type."""
+    number = _number(value)
+    text = json.dumps(_shown(value) if isinstance(value, int | float) else "text")
+    return hint.format(
+        number=_plain(12.5 if number is None else number),
+        integer=7 if number is None else round(number),
+        truth="false" if str(value).lower() in ("false", "no", "0", "none") else "true",
+        text=text,
+    )
+
+
+def _number(value: object) -> float | None:
+    """The number that a value means, quoted or not, if it is of a usual size."""
+    try:
+        number = float(cast(Any, value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if abs(number) < 1e15 else None
+
+
+def _example(pattern: str, item: _Finding) -> str:
+    """The same name in the characters that the pattern allows, if it has any."""
+    written = item.path[-1] if item.is_key else item.value
+    if pattern not in (_SLUG, _NAME) or not isinstance(written, str):
+        return ""
+    name = re.sub("[^a-z0-9_]+", "_", written[:30].lower()).strip("_")
+    if pattern == _NAME:
+        name = name.lstrip("0123456789_")
+    return f', e.g. "{name}"' if name else ""
 
 
 def _unknown(item: _Finding) -> tuple[str, str, str]:
@@ -174,7 +220,7 @@ def _unknown(item: _Finding) -> tuple[str, str, str]:
     if item.name.endswith('version"'):
         message = f"{item.path[-1]} {_shown(item.value)} is not supported"
         return "VERSION_UNSUPPORTED", message, f'write "{known[-1]}"'
-    near = get_close_matches(str(item.value)[:MAX_SHOWN_CHARS], known, 1)
+    near = get_close_matches(str(item.value)[:MAX_SHOWN_CHARS].lower(), known, 1)
     options = ", ".join(f'"{word}"' for word in known)
     hint = f'did you mean "{near[0]}"? Known: {options}' if near else f"write one of {options}"
     message = f"{item.name} is {_shown(item.value)}, not a known word"
@@ -193,11 +239,17 @@ def _wrong_size(item: _Finding) -> tuple[str, str, str]:
     return "VALUE_OUT_OF_RANGE", message, f"let the number of {noun} be {rule}"
 
 
-def _rename(path: Path, missing: set[Path]) -> str:
+def _rename(item: _Finding, missing: set[Path]) -> str:
     """Suggest the missing field of the same object that an unknown key most resembles."""
+    path = item.path
     siblings = [str(other[-1]) for other in missing if other[:-1] == path[:-1]]
-    near = get_close_matches(str(path[-1])[:MAX_SHOWN_CHARS], sorted(siblings), 1)
-    return f'did you mean "{near[0]}"?' if near else "remove the key, or correct its spelling"
+    return renamed(str(path[-1]), siblings)
+
+
+def renamed(key: str, known: Iterable[str]) -> str:
+    """Hint for an unknown key: the one of `known` that it resembles, or to remove it."""
+    near = get_close_matches(key[:MAX_SHOWN_CHARS], sorted(known), 1)
+    return f'did you mean "{near[0]}"?' if near else f'remove "{_short(key)}"'
 
 
 def _finding(entry: ErrorDetails, document: object) -> _Finding:

@@ -1,22 +1,22 @@
 """StrategySpec 0.1: rules over bars, with a bound on their risk.
 
 The shape of the document and its bounds. Expressions are plain strings here;
-their grammar, types and static checks live in ``engine.dsl``. This version
-executes market orders; resting orders and exits inside the bar are not part of
-the document yet, so they are refused as unknown keys.
+their grammar, types and static checks live in ``engine.dsl``; when and at which
+price orders are filled, in ``engine.backtest``.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, TypeAlias
+import json
+from typing import Annotated, Final, Literal, Self, TypeAlias, cast
 
 from pydantic import Discriminator, Field, Tag, TypeAdapter, model_validator
 
-from contracts.canonical import Document, parse_document
+from contracts.canonical import Document, Json, parse_document
 from contracts.digest import document_digest
-from contracts.document import Model, Number, Slug, validate
+from contracts.document import Integer, Model, Number, Slug, validate
 from contracts.errors import ContractError, Problem
-from contracts.problems import broken_rule
+from contracts.problems import broken_rule, renamed
 from contracts.scenario import Timeframe
 
 MAX_RULES = 32
@@ -27,6 +27,26 @@ Action: TypeAlias = Literal["buy", "sell", "close", "hold"]
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
+class Order(Model):
+    """How a decision is carried out: at the market, or resting at a level.
+
+    ``offset_bps`` counts from the deciding close; positive is away from the market.
+    """
+
+    type: Literal["market", "limit", "stop"] = "market"
+    offset_bps: Annotated[Number, Field(ge=-5_000, le=5_000)] = 0.0
+
+    @model_validator(mode="after")
+    def _market_has_no_level(self) -> Self:
+        if self.type == "market" and self.offset_bps:
+            raise broken_rule(
+                "a market order has no level",
+                'remove "offset_bps", or write "type": "limit"',
+                "offset_bps",
+            )
+        return self
+
+
 class Rule(Model):
     """What to do on a bar whose condition is true; the first true rule decides."""
 
@@ -34,6 +54,7 @@ class Rule(Model):
         str, Field(strict=True, alias="if", min_length=1, max_length=MAX_EXPRESSION_CHARS)
     ]
     then: Action
+    order: Order = Order()
 
 
 class Range(Model):
@@ -46,10 +67,14 @@ class Range(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
+        if self.min > self.max:
+            raise broken_rule(
+                f"min {self.min:g} is above max {self.max:g}", f'write "min": {self.max:g}'
+            )
         if not self.min <= self.default <= self.max:
             raise broken_rule(
                 f"default {self.default:g} lies outside min … max = {self.min:g} … {self.max:g}",
-                "write a default between min and max",
+                f'write "default": {min(max(self.default, self.min), self.max):g}, between the two',
             )
         return self
 
@@ -68,15 +93,45 @@ class FixedQty(Model):
     qty: Annotated[Number, Field(gt=0, le=1e12)]
 
 
-Sizing: TypeAlias = Annotated[PercentEquity | FixedQty, Field(discriminator="type")]
+class RiskBps(Model):
+    """Size a position so that its stop loses a share of equity, in bps."""
+
+    type: Literal["risk_bps"]
+    bps: Annotated[Number, Field(gt=0, le=10_000)]
+
+
+Sizing: TypeAlias = Annotated[PercentEquity | FixedQty | RiskBps, Field(discriminator="type")]
+Distance = Annotated[Number, Field(gt=0, lt=10_000)]
+Gain = Annotated[Number, Field(gt=0, le=1_000_000)]
 
 
 class Risk(Model):
-    """How large a position may be and whether it may be short or on margin."""
+    """How large a position may be, what ends it, and whether it may be short or on margin."""
 
     sizing: Sizing
+    stop_loss_bps: Distance | None = None
+    take_profit_bps: Gain | None = None
+    trailing_stop_bps: Distance | None = None
+    max_holding_bars: Annotated[Integer, Field(ge=1, le=10_000_000)] | None = None
+    cooldown_bars: Annotated[Integer, Field(ge=1, le=10_000_000)] | None = None
     allow_short: Annotated[bool, Field(strict=True)] = False
     max_margin: Annotated[Number, Field(ge=0)] = 0.0
+
+    @property
+    def has_exit(self) -> bool:
+        """Whether a position ends by itself, without a rule."""
+        exits = (
+            self.stop_loss_bps,
+            self.take_profit_bps,
+            self.trailing_stop_bps,
+            self.max_holding_bars,
+        )
+        return any(level is not None for level in exits)
+
+    @property
+    def stop_bps(self) -> float | None:
+        """Distance of the stop that ``risk_bps`` is measured against."""
+        return self.stop_loss_bps if self.stop_loss_bps is not None else self.trailing_stop_bps
 
 
 class Notes(Model):
@@ -129,7 +184,9 @@ STRATEGY: Final[TypeAdapter[StrategySpec]] = TypeAdapter(StrategySpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "params: default lies between min and max",
     "rules: expressions parse, type-check and look at no later bar",
-    "rules: a strategy that buys also sells or closes",
+    "rules: what opens a position is followed by a rule or an exit that ends it",
+    "rules/order: offset_bps is 0 for a market order",
+    "risk: sizing by risk_bps has a stop_loss_bps or a trailing_stop_bps",
     "numbers: finite as doubles",
 )
 """Rules of the document that its JSON Schema cannot express."""
@@ -149,27 +206,112 @@ def load_strategy(data: bytes | str) -> StrategySpec:
 
 def strategy_from(document: Document) -> StrategySpec:
     """Validate a document that is already parsed, see `load_strategy`."""
-    if "risk" not in document:
-        raise _unbounded("the strategy has no risk section", "/risk")
+    _refuse_unbounded(document)
     try:
         spec = validate(STRATEGY, document, "strategy")
     except ContractError as error:
-        first, *others = (_as_dsl(problem) for problem in error.problems)
+        first, *others = (_as_dsl(problem, document) for problem in error.problems)
         raise ContractError(
             first.code, first.message, first.loc, first.hints, tuple(others)
         ) from None
-    if spec.rules and all(rule.then in ("buy", "hold") for rule in spec.rules):
-        raise _unbounded("the strategy never leaves a position", "/rules")
+    _refuse_endless(spec)
     return spec
 
 
-def _as_dsl(problem: Problem) -> Problem:
-    return Problem("DSL_SCHEMA_INVALID", problem.message, problem.loc, problem.hints)
+def _as_dsl(problem: Problem, document: Document) -> Problem:
+    *parents, key = problem.loc.split("/")[1:] or [""]
+    written = _object(document, parents).get(key)
+    is_static = problem.loc == _COOLDOWN and isinstance(written, int | float) and written < 1
+    code, hints = "DSL_STATIC_FAIL" if is_static else "DSL_SCHEMA_INVALID", problem.hints
+    if problem.code.endswith("_FIELD_UNKNOWN") and hints[0].startswith("remove"):
+        hints = (renamed(key, _fields(parents) - _object(document, parents).keys()),)
+    if problem.code.endswith("_FIELD_MISSING"):
+        hints = (f'add "{key}": {json.dumps(_example(key, _object(document, parents)))}',)
+    return Problem(code, problem.message, problem.loc, hints)
 
 
-def _unbounded(message: str, loc: str) -> ContractError:
-    hint = (
-        'add "risk": {"sizing": {"type": "percent_equity", "percent": 100}} '
-        'and a rule with "then": "close"'
-    )
+def _fields(parents: list[str]) -> set[str]:
+    """Keys that the object at a path may have."""
+    names = ["strategy", *(part for part in parents if not part.isdigit())]
+    place = "range" if names[1:2] == ["params"] else names[-1]
+    return {
+        field.alias or name
+        for model in _MODELS.get(place, ())
+        for name, field in model.model_fields.items()
+    }
+
+
+def _object(document: Document, parents: list[str]) -> Document:
+    node: Json = document
+    for part in parents:
+        if isinstance(node, list):
+            items = cast("list[Json]", node)
+            node = items[int(part)] if part.isdigit() and int(part) < len(items) else None
+        elif isinstance(node, dict):
+            node = node.get(_key(part))
+    return node if isinstance(node, dict) else {}
+
+
+def _key(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
+
+
+def _example(key: str, siblings: Document) -> Json:
+    """What to write for a missing field; a bound of a range like its other numbers."""
+    numbers = [siblings[name] for name in ("default", "min", "max") if name in siblings]
+    return _EXAMPLES[key] if key in _EXAMPLES or not numbers else numbers[0]
+
+
+def _refuse_unbounded(document: Document) -> None:
+    """A document without a risk or a sizing is refused before its shape is looked at."""
+    if "risk" not in document:
+        raise _static("the strategy has no risk section", "/risk", f'add "risk": {{{_SIZING}}}')
+    risk = document["risk"]
+    if isinstance(risk, dict) and "sizing" not in risk:
+        raise _static("the strategy has no sizing", "/risk/sizing", f"add {_SIZING}")
+
+
+def _refuse_endless(spec: StrategySpec) -> None:
+    """What opens a position needs something that ends it."""
+    risk, actions = spec.risk, {rule.then for rule in spec.rules}
+    if risk.sizing.type == "risk_bps" and risk.stop_bps is None:
+        message = "sizing by risk_bps has no stop to measure the risk against"
+        raise _static(message, "/risk/stop_loss_bps", 'add "stop_loss_bps": 100 to "risk"')
+    if risk.has_exit or "close" in actions:
+        return
+    hint = f'add the rule {json.dumps(_LEAVES)}, or "stop_loss_bps": 100'
+    if "buy" in actions and "sell" not in actions:
+        raise _static("the strategy never leaves a long position", "/rules", hint)
+    if "sell" in actions and "buy" not in actions and risk.allow_short:
+        raise _static("the strategy never leaves a short position", "/rules", hint)
+
+
+def _static(message: str, loc: str, hint: str) -> ContractError:
     return ContractError("DSL_STATIC_FAIL", message, loc, (hint,))
+
+
+_SIZING: Final = '"sizing": {"type": "percent_equity", "percent": 100}'
+_COOLDOWN: Final = "/risk/cooldown_bars"
+_LEAVES: Final[Document] = {"if": "close < ma(close, 20)", "then": "close"}
+_EXAMPLES: Final[Document] = {
+    "id": "my_strategy",
+    "name": "My strategy",
+    "version": "0.1",
+    "timeframe": "1m",
+    "rules": [{"if": "close > ma(close, 20)", "then": "buy"}, _LEAVES],
+    "if": "close > ma(close, 20)",
+    "then": "close",
+    "type": "percent_equity",
+    "percent": 100,
+    "qty": 1,
+    "bps": 25,
+}
+_MODELS: Final[dict[str, tuple[type[Model], ...]]] = {
+    "strategy": (StrategySpec,),
+    "rules": (Rule,),
+    "order": (Order,),
+    "range": (Range,),
+    "risk": (Risk,),
+    "sizing": (PercentEquity, FixedQty, RiskBps),
+    "metadata": (Notes,),
+}

@@ -6,10 +6,16 @@ from typing import Final
 
 SCENARIO_SPEC: Final = "scenario_spec"
 SCENARIO_DATASET: Final = "scenario_dataset"
+STRATEGY_SPEC: Final = "strategy_spec"
+STRATEGY_IR: Final = "strategy_ir"
+SCREENING_RESULT: Final = "screening_result"
 BACKTEST_RESULT: Final = "backtest_result"
 BACKTEST_SUMMARY: Final = "backtest_summary"
+SCREENING_LEADERBOARD: Final = "screening_leaderboard"
+LEADERBOARD: Final = "leaderboard"
 
 SCENARIOS: Final = "scenarios"
+STRATEGIES: Final = "strategies"
 BACKTESTS: Final = "backtests"
 
 SCHEMA_HOLDS: Final = "schema_holds"

@@ -62,7 +62,9 @@ def price_plot(
     return _picture(title, title, span, [_curve(low, high, close)])
 
 
-def equity_plot(cell: str, span: Span, equities: Mapping[str, Floats]) -> dg.MarkdownMetadataValue:
+def equity_plot(
+    cell: str, span: Span, equities: Mapping[str, Floats], more: int = 0
+) -> dg.MarkdownMetadataValue:
     """Equity of the first strategies of one partition, each named in its colour.
 
     Parameters
@@ -72,18 +74,36 @@ def equity_plot(cell: str, span: Span, equities: Mapping[str, Floats]) -> dg.Mar
     span : Span
     equities : mapping of str to ndarray of float64, shape (bars,)
         Equity in quote currency by strategy; the first four are drawn.
+    more : int
+        Strategies that are not among them.
     """
-    shown = list(equities.items())[: len(COLOURS)]
+    return _named_curves(f"{cell} · equity in quote currency: ", span, equities, more)
+
+
+def drawdown_plot(
+    cell: str, span: Span, equities: Mapping[str, Floats], more: int = 0
+) -> dg.MarkdownMetadataValue:
+    """Fall of equity below its highest so far, in percent; parameters as `equity_plot`."""
+    falls = {
+        name: 100.0 * (values / np.maximum.accumulate(values) - 1.0)
+        for name, values in equities.items()
+    }
+    return _named_curves(f"{cell} · drawdown in percent: ", span, falls, more)
+
+
+def _named_curves(
+    title: str, span: Span, series: Mapping[str, Floats], more: int
+) -> dg.MarkdownMetadataValue:
+    shown = list(series.items())[: len(COLOURS)]
     names = [name for name, _ in shown]
     legend = ", ".join(
         f'<tspan fill="{colour}">{name}</tspan>'
         for name, colour in zip(names, COLOURS, strict=False)
     )
-    left = len(equities) - len(shown)
-    title = f"{cell} · equity in quote currency: "
-    more = f" and {left} more" if left else ""
+    left = more + len(series) - len(shown)
+    rest = f" and {left} more" if left else ""
     curves = [_curve(values, values, values) for _, values in shown]
-    return _picture(title + legend + more, title + ", ".join(names) + more, span, curves)
+    return _picture(title + legend + rest, title + ", ".join(names) + rest, span, curves)
 
 
 def _curve(low: Floats, high: Floats, close: Floats) -> Curve:

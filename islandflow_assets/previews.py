@@ -15,11 +15,13 @@ import dagster as dg
 import pyarrow as pa
 
 from contracts.backtest import METRICS, BacktestResult
-from contracts.columns import SUMMARY, TableSchema
+from contracts.columns import TableSchema
 from contracts.digest import bare
+from islandflow_resources.strategies import StrategyList
 
 BARS_SHOWN: Final = 5
 STRATEGIES_SHOWN: Final = 8
+STRATEGIES_LISTED: Final = 50
 ROWS_SHOWN: Final = 100
 _NOT_SHOWN: Final = ("strategy_hash",)
 
@@ -68,14 +70,31 @@ def metrics_table(results: Sequence[BacktestResult]) -> dg.TableMetadataValue:
     return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
 
 
-def summary_table(summary: pa.Table) -> dg.TableMetadataValue:
-    """The first rows of a summary without digests."""
-    columns = [column for column in SUMMARY.columns if column.name not in _NOT_SHOWN]
+def strategy_list_table(listed: StrategyList) -> dg.TableMetadataValue:
+    """The first strategies: rules as they are written, columns, and the hash of the meaning."""
+    shown = list(zip(listed.strategies, listed.programs, strict=True))[:STRATEGIES_LISTED]
+    records = [
+        dg.TableRecord(
+            {
+                "strategy": spec.id,
+                "rules": "; ".join(f"{rule.then} if {rule.condition}" for rule in spec.rules),
+                "columns": ", ".join(program.described_columns()),
+                "ir_hash": bare(program.ir_hash)[:12],
+            }
+        )
+        for spec, program in shown
+    ]
+    return dg.MetadataValue.table(records)
+
+
+def stored_table(stored: pa.Table, layout: TableSchema) -> dg.TableMetadataValue:
+    """The first rows of a summary or a leaderboard without digests."""
+    columns = [column for column in layout.columns if column.name not in _NOT_SHOWN]
     records = [
         dg.TableRecord({column.name: _rounded(row[column.name]) for column in columns})
-        for row in summary.slice(0, ROWS_SHOWN).to_pylist()
+        for row in stored.slice(0, ROWS_SHOWN).to_pylist()
     ]
-    schema = column_schema(TableSchema(SUMMARY.name, SUMMARY.version, tuple(columns)))
+    schema = column_schema(TableSchema(layout.name, layout.version, tuple(columns)))
     return dg.MetadataValue.table(records, schema)
 
 

@@ -14,17 +14,26 @@ from contracts.document import validate
 
 
 class BacktestConfig(dg.ConfigurableResource):
-    """Cash, delay and costs of every backtest of a run."""
+    """Cash, delay, fills and costs of every backtest of a run."""
 
     initial_cash: float = Field(default=100_000.0, description="cash before the first bar")
     bar_delay: int = Field(default=1, description="bars between a decision and its fill")
+    gap_policy: str = Field(
+        default="touch", description="touch, or open: fills limits that a bar opens beyond"
+    )
+    lot_size: float | None = Field(default=None, description="quantities are whole lots of this")
     fee_bps: float = Field(default=1.0, description="fee in bps of notional")
     slippage_base_bps: float = Field(default=0.5, description="slippage in bps")
     slippage_k_vol: float = Field(default=0.0, description="slippage per bps of volatility")
     slippage_window_bars: int = Field(default=20, description="window of that volatility")
 
-    def document(self) -> BacktestSettings:
+    def document(self, max_bars: int | None = None) -> BacktestSettings:
         """The settings as the validated document that enters every cache key.
+
+        Parameters
+        ----------
+        max_bars : int, optional
+            Only the first so many bars of the data.
 
         Raises
         ------
@@ -39,6 +48,9 @@ class BacktestConfig(dg.ConfigurableResource):
         document = {
             "initial_cash": self.initial_cash,
             "bar_delay": self.bar_delay,
+            "gap_policy": self.gap_policy,
+            "lot_size": self.lot_size,
+            "max_bars": max_bars,
             "costs": {"fee_bps": self.fee_bps, "slippage": slippage},
         }
         return validate(SETTINGS, document, "settings")

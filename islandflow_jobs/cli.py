@@ -8,17 +8,20 @@ until a command needs them, because Dagster alone takes seconds.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from contracts.errors import ContractError, IslandflowError
-from contracts.scenario import ScenarioSpec, load_scenario
+from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed
 from islandflow_jobs import operations
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
+
+T = TypeVar("T")
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,10 +30,12 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain lines, which a log can keep
 )
 scenario = typer.Typer(no_args_is_help=True, help="Make and register scenarios.")
-strategy = typer.Typer(no_args_is_help=True, help="Register strategies.")
+strategy = typer.Typer(no_args_is_help=True, help="Check and register strategies.")
+backtest = typer.Typer(no_args_is_help=True, help="Run a backtest.")
 schema = typer.Typer(no_args_is_help=True, help="JSON Schemas of the documents.")
 app.add_typer(scenario, name="scenario")
 app.add_typer(strategy, name="strategy")
+app.add_typer(backtest, name="backtest")
 app.add_typer(schema, name="schema")
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]
@@ -56,16 +61,61 @@ def scenario_make(
 @scenario.command("register")
 def scenario_register(files: Files, seeds: Seeds = "") -> None:
     """Register scenarios, their own seeds and SEEDS as partitions of the graph."""
-    documents = _all_valid(files)
+    documents = _all_valid(files, load_scenario)
     wanted = operations.parse_seeds(seeds)
     _print_each(operations.register_scenarios(ResourceSet.from_environment(), documents, wanted))
+
+
+@strategy.command("check")
+def strategy_check(
+    files: Files,
+    explain: Annotated[bool, typer.Option(help="print what each means, its hash and columns")] = (
+        False
+    ),
+    bars: Annotated[
+        int | None, typer.Option(help="length of the data: no window may exceed it")
+    ] = (None),
+) -> None:
+    """Check strategies; exit 2 names what is wrong, where, and what to write instead."""
+    ResourceSet.from_environment().engine_runtime.prepare()
+    documents = _all_valid(files, lambda data: operations.checked_strategy(data, bars))
+    for document in documents:
+        _print_each(operations.explain(document) if explain else [f"ok {document.id}"])
 
 
 @strategy.command("register")
 def strategy_register(files: Files) -> None:
     """Register strategies; all are checked before the first is written."""
-    texts = [read_file(path) for path in files]
-    _print_each(operations.register_strategies(ResourceSet.from_environment(), texts))
+    resources = ResourceSet.from_environment()
+    resources.engine_runtime.prepare()
+    documents = _all_valid(files, operations.checked_strategy)
+    _print_each(operations.register_strategies(resources, documents))
+
+
+@backtest.command("run")
+def backtest_run(
+    strategy_file: Annotated[Path, typer.Option("--strategy", help="strategy document")],
+    data: Annotated[
+        str, typer.Option(help="parquet or CSV file, URI of a dataset, or scenario document")
+    ],
+    out: Annotated[Path, typer.Option(help="folder for metrics, equity, trades and result")],
+    seed: Annotated[str, typer.Option(help="of a scenario document; its own by default")] = "",
+    costs: Annotated[Path | None, typer.Option(help="costs document")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="backtest settings document, costs included")
+    ] = None,
+    bars_per_day: Annotated[
+        float | None, typer.Option(help="bars of a trading day, for files from elsewhere")
+    ] = None,
+    sessions: Annotated[
+        bool, typer.Option("--sessions", help="the market closes: allow gaps over midnight UTC")
+    ] = False,
+) -> None:
+    """Run one strategy on one series of bars, or find that it has been run."""
+    from islandflow_jobs.backtest_run import Request, run
+
+    request = Request(strategy_file, data, out, seed, costs, settings, bars_per_day, sessions)
+    _print_each(run(ResourceSet.from_environment(), request))
 
 
 @schema.command("export")
@@ -150,13 +200,13 @@ def main() -> None:
         sys.exit(2 if isinstance(error, ContractError) else 1)
 
 
-def _all_valid(files: list[Path]) -> list[ScenarioSpec]:
+def _all_valid(files: list[Path], load: Callable[[bytes], T]) -> list[T]:
     """Every document, or the problems of all of them at once."""
-    documents: list[ScenarioSpec] = []
+    documents: list[T] = []
     problems = []
     for path in files:
         try:
-            documents.append(load_scenario(read_file(path)))
+            documents.append(load(read_file(path)))
         except ContractError as error:
             problems += [(path, problem) for problem in error.problems]
     if not problems:

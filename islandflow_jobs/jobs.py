@@ -1,30 +1,49 @@
-"""``research``, the main job, and ``register_inbox``, which empties the inbox.
+"""``research``, the main job, the tiers ``t0_screen`` and ``t1_full``, and ``register_inbox``.
 
 The assets are ``islandflow_assets``; what starts the jobs is ``sensors``,
 ``schedules`` and ``cli``.
 """
 
 import json
+from collections.abc import Callable
 
 import dagster as dg
 
 from contracts.errors import ContractError
-from contracts.scenario import ScenarioSpec, load_scenario
-from islandflow_assets.backtests import backtest_result, backtest_summary
+from contracts.scenario import load_scenario
+from contracts.strategy import load_strategy
+from islandflow_assets.backtests import backtest_result, screening_result
+from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
 from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
-from islandflow_jobs.registration import register_scenarios
+from islandflow_assets.strategies import strategy_ir, strategy_spec
+from islandflow_jobs.registration import register_scenarios, register_strategy
 from islandflow_resources.database import Database
 from islandflow_resources.failures import reported
 from islandflow_resources.object_store import ObjectStore
 
-INBOX = "inbox/scenarios/"
+SCENARIO_INBOX = "inbox/scenarios/"
+STRATEGY_INBOX = "inbox/strategies/"
 REGISTERED = "registered/"
+
+_INPUTS = [scenario_spec, scenario_dataset, strategy_spec, strategy_ir]
 
 research = dg.define_asset_job(
     "research",
-    selection=[scenario_spec, scenario_dataset, backtest_result, backtest_summary],
+    selection=[*_INPUTS, backtest_result, backtest_summary, leaderboard],
     description="Scenarios to datasets to backtests, for a range of scenario × seed.",
+    executor_def=dg.in_process_executor,
+)
+t0_screen = dg.define_asset_job(
+    "t0_screen",
+    selection=[*_INPUTS, screening_result, screening_leaderboard],
+    description="All strategies over the first thousand bars of a range of scenario × seed.",
+    executor_def=dg.in_process_executor,
+)
+t1_full = dg.define_asset_job(
+    "t1_full",
+    selection=[*_INPUTS, backtest_result, leaderboard],
+    description="All strategies over all bars of a range of scenario × seed, and their ranking.",
     executor_def=dg.in_process_executor,
 )
 
@@ -42,35 +61,39 @@ def register_documents(
     """
     with reported(context):
         refuse_temporary(context.instance)
-        for key in store.keys(INBOX):
-            _register(context, store, database, key)
+        for key in store.keys(SCENARIO_INBOX):
+            _register(context, store, key, lambda data: _scenario(database, context.instance, data))
+        for key in store.keys(STRATEGY_INBOX):
+            _register(context, store, key, lambda data: _strategy(database, data))
 
 
 @dg.job(executor_def=dg.in_process_executor)
 def register_inbox() -> None:
-    """Scenario documents under ``inbox/scenarios/`` of the store become partitions."""
+    """Documents under ``inbox/`` of the store become partitions and strategies."""
     register_documents()
 
 
+def _scenario(database: Database, instance: dg.DagsterInstance, data: bytes) -> str:
+    [registered] = register_scenarios(database, instance, [load_scenario(data)])
+    return registered.key
+
+
+def _strategy(database: Database, data: bytes) -> str:
+    return register_strategy(database, load_strategy(data)).key
+
+
 def _register(
-    context: dg.OpExecutionContext, store: ObjectStore, database: Database, key: str
+    context: dg.OpExecutionContext, store: ObjectStore, key: str, register: Callable[[bytes], str]
 ) -> None:
-    spec = _read(store, key)
-    if isinstance(spec, ContractError):
-        moved = store.quarantine(key)
-        store.put_if_absent(f"{moved.rsplit('/', 1)[0]}/errors.json", _report(key, spec))
-        context.log.error(f"{key} is broken and lies in {moved}: {spec}")
-        return
-    [registered] = register_scenarios(database, context.instance, [spec])
-    store.set_aside(key, REGISTERED)
-    context.log.info(f"{key} is registered as {registered.key}")
-
-
-def _read(store: ObjectStore, key: str) -> ScenarioSpec | ContractError:
     try:
-        return load_scenario(store.get(key))
+        name = register(store.get(key))
     except ContractError as error:
-        return error
+        moved = store.quarantine(key)
+        store.put_if_absent(f"{moved.rsplit('/', 1)[0]}/errors.json", _report(key, error))
+        context.log.error(f"{key} is broken and lies in {moved}: {error}")
+        return
+    store.set_aside(key, REGISTERED)
+    context.log.info(f"{key} is registered as {name}")
 
 
 def _report(key: str, error: ContractError) -> bytes:

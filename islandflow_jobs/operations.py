@@ -6,6 +6,7 @@ engine) are made inside, after the kernel cache is settled.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from contracts.errors import ContractError, IslandflowError
 from contracts.json_schemas import schema_text, schemas
 from contracts.scenario import ScenarioSpec
 from contracts.seeds import parse_seed
-from contracts.strategy import load_strategy
+from contracts.strategy import StrategySpec, load_strategy
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.retries import Patience
@@ -80,15 +81,37 @@ def register_scenarios(
     return [f"{'registered' if one.new else 'unchanged'} {one.key}" for one in done]
 
 
-def register_strategies(resources: ResourceSet, texts: Sequence[bytes]) -> list[str]:
-    """Register strategies after all of them have been compiled."""
-    resources.engine_runtime.prepare()
+def checked_strategy(data: bytes, bars: int | None = None) -> StrategySpec:
+    """A strategy that is whole and compiles, for so many bars where that is known.
+
+    Raises
+    ------
+    ContractError
+        A ``DSL_…`` code with its place.
+    """
     from engine.dsl import compile_strategy
+
+    spec = load_strategy(data)
+    compile_strategy(spec, bars=bars)
+    return spec
+
+
+def explain(spec: StrategySpec) -> list[str]:
+    """What a strategy means: canonical form, its hash, and the indicator columns."""
+    from engine.dsl import compile_strategy
+
+    program = compile_strategy(spec)
+    return [
+        json.dumps(program.ir, indent=2, ensure_ascii=False),
+        f"ir_hash {program.ir_hash}",
+        *(f"column {k}: {text}" for k, text in enumerate(program.described_columns())),
+    ]
+
+
+def register_strategies(resources: ResourceSet, specs: Sequence[StrategySpec]) -> list[str]:
+    """Register strategies that have been checked."""
     from islandflow_jobs import registration
 
-    specs = [load_strategy(text) for text in texts]
-    for spec in specs:
-        compile_strategy(spec)
     done = [registration.register_strategy(resources.database, spec) for spec in specs]
     return [f"{'registered' if one.new else 'unchanged'} {one.key}" for one in done]
 

@@ -3,7 +3,7 @@
 The dataset is trusted only verified, the strategy comes from the registry, the
 settings from the result itself, whose cache key they must give again. Datasets
 are ``verify``; a damaged result is remade by the policy in
-``islandflow_resources.materialise``.
+``islandflow_resources.evaluations``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from contracts.seeds import checked_seed
 from contracts.strategy import StrategySpec, strategy_from
 from engine import backtest, dsl
 from islandflow_resources import datasets, results
+from islandflow_resources.backtest_data import BacktestData
 from islandflow_resources.database import Database
 from islandflow_resources.materialise import dataset_ref
 from islandflow_resources.models import RunResult
@@ -46,15 +47,12 @@ def verify_result(store: ObjectStore, database: Database, uri: str) -> str:
     NotFoundError
         If the result, its dataset or its strategy is not there.
     """
-    ref, dataset = _ref_of(store, database, uri)
+    ref = _ref_of(store, database, uri)
     stored = results.lookup(store, ref)
     if stored is None:
         raise NotFoundError("RESULT_NOT_STORED", f"nothing is stored at {uri}", uri)
-    data = results.to_dataset(dataset.table, ref.spec)
-    results.audit(stored, data)
-    wanted = backtest.Evaluation(ref.program, ref.strategy.risk, ref.settings, keep_curves=True)
-    [outcome] = backtest.run([data], [wanted])
-    made = results.digest_of(ref, outcome, data)
+    [outcome] = backtest.run([ref.data.bars], [results.evaluation(ref)])
+    made = results.digest_of(ref, outcome)
     if made == stored.digest:
         return made
     raise IntegrityError(
@@ -83,13 +81,16 @@ def repair_result(store: ObjectStore, database: Database, uri: str) -> tuple[str
     return ()
 
 
-def _ref_of(store: ObjectStore, database: Database, uri: str) -> tuple[ResultRef, datasets.Dataset]:
+def _ref_of(store: ObjectStore, database: Database, uri: str) -> ResultRef:
     row, strategy, dataset = _inputs_of(store, database, uri)
-    settings = validate(SETTINGS, _stated(store, uri).settings, "settings")
+    stated = _stated(store, uri)
+    settings = validate(SETTINGS, stated.settings, "settings")
     program = dsl.compile_strategy(strategy)
-    ref = ResultRef(strategy, program, settings, dataset.manifest, dataset.ref.spec)
+    digest = dataset.manifest.content_digest
+    data = BacktestData.of_dataset(dataset.table, dataset.ref.spec, digest)
+    ref = ResultRef(strategy, program, settings, data.first(stated.bars))
     if ref.cache_key == row.cache_key:
-        return ref, dataset
+        return ref
     raise IntegrityError(
         "RESULT_DIVERGED",
         f"{uri} does not follow from its dataset, strategy and settings at this version",

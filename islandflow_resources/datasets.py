@@ -20,7 +20,7 @@ from contracts.columns import BARS, LABELS
 from contracts.digest import bare, document_digest, recipe_digest
 from contracts.errors import IntegrityError
 from contracts.manifest import ColumnRange, DatasetManifest
-from contracts.scenario import ScenarioSpec
+from contracts.scenario import ScenarioSpec, scenario_from
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.tables import (
     StoredTable,
@@ -117,7 +117,7 @@ def publish(store: ObjectStore, ref: DatasetRef, bars: Bars, provenance: Documen
     IntegrityError
         If an object is there that says something else, or does not read back.
     """
-    table = _table(bars)
+    table = table_of(bars)
     stored = store_table(store, ref.dataset_key, table, BARS, ref.texts)
     labels = _publish_labels(store, ref, bars)
     files = {"dataset.parquet": stored.file_digest}
@@ -166,6 +166,23 @@ def read(store: ObjectStore, ref: DatasetRef, *, file_digest: str | None = None)
     return Dataset(ref, manifest, table, expected_file, table.nbytes)
 
 
+def read_at(store: ObjectStore, folder: str) -> Dataset:
+    """Read the dataset of a folder, whose manifest says what it is, see `read`.
+
+    Raises
+    ------
+    NotFoundError, IntegrityError
+        As `read`.
+    """
+    key = f"{folder}/manifest.json"
+    manifest = _manifest(store, key, store.get(key))
+    spec = scenario_from({**manifest.spec, "seed": "0"})
+    ref = DatasetRef(spec, manifest.seed, manifest.version)
+    if ref.prefix != folder:
+        raise _damaged(store, key, "the manifest describes a dataset of another folder")
+    return read(store, ref)
+
+
 def describe(
     ref: DatasetRef, table: pa.Table, content_digest: str, labels_digest: str | None
 ) -> DatasetManifest:
@@ -194,7 +211,7 @@ def describe(
 
 def digest_of(ref: DatasetRef, bars: Bars) -> str:
     """Content digest that bars would be stored under."""
-    return content_digest(_table(bars), BARS, ref.texts)
+    return content_digest(table_of(bars), BARS, ref.texts)
 
 
 def to_bars(table: pa.Table) -> Bars:
@@ -207,7 +224,8 @@ def to_bars(table: pa.Table) -> Bars:
     return Bars(**columns, label=np.zeros(table.num_rows, dtype=np.int8))
 
 
-def _table(bars: Bars) -> pa.Table:
+def table_of(bars: Bars) -> pa.Table:
+    """Bars as the table that is stored."""
     return from_arrays(BARS, {name: getattr(bars, name) for name in BARS.names})
 
 
@@ -219,14 +237,17 @@ def _publish_labels(store: ObjectStore, ref: DatasetRef, bars: Bars) -> StoredTa
 
 
 def _parsed(store: ObjectStore, ref: DatasetRef, stated: bytes) -> DatasetManifest:
-    try:
-        manifest = DatasetManifest.model_validate_json(stated)
-    except ValueError as error:
-        message = "the manifest does not read"
-        raise _damaged(store, ref.manifest_key, message) from error
+    manifest = _manifest(store, ref.manifest_key, stated)
     if manifest.recipe_digest != ref.recipe:
         raise _damaged(store, ref.manifest_key, "the manifest names another recipe")
     return manifest
+
+
+def _manifest(store: ObjectStore, key: str, stated: bytes) -> DatasetManifest:
+    try:
+        return DatasetManifest.model_validate_json(stated)
+    except ValueError as error:
+        raise _damaged(store, key, "the manifest does not read") from error
 
 
 def _sealed_files(store: ObjectStore, ref: DatasetRef) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Backtest results as stored objects: a cache that is named by its request.
 
 ``backtests/{cache_key}/`` holds equity, trades, metrics and, written last, the
-result document. Being a cache, damage is put aside and computed again. The
-computation is ``engine.backtest``; the index of results is in ``database``.
+result document with the digests of the others. Being a cache, damage is put aside
+and computed again. The computation is ``engine.backtest``; the index of results is
+in ``database``.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from contracts.backtest import BacktestResult, BacktestSettings
-from contracts.canonical import canonical_json
+from contracts.canonical import Document, canonical_json
 from contracts.columns import EQUITY, TRADES
 from contracts.digest import bare, document_digest, recipe_digest
 from contracts.errors import IntegrityError, NotFoundError
-from contracts.manifest import DatasetManifest
-from contracts.scenario import ScenarioSpec
 from contracts.strategy import StrategySpec
 from engine import backtest, dsl
-from engine.backtest import account
-from islandflow_resources.object_store import ObjectStore
+from engine.backtest import account, orders
+from islandflow_resources.backtest_data import BacktestData
+from islandflow_resources.object_store import ObjectStore, file_digest
 from islandflow_resources.tables import (
     content_digest,
     from_arrays,
@@ -33,17 +34,32 @@ from islandflow_resources.tables import (
 
 WHAT = "backtest_result"
 VERSION = f"{dsl.VERSION}.{backtest.VERSION}"
+FILES = ("equity.parquet", "trades.parquet", "metrics.json")
+_EXITS = {
+    orders.BY_STOP_LOSS: "stop_loss",
+    orders.BY_TAKE_PROFIT: "take_profit",
+    orders.BY_TRAILING_STOP: "trailing_stop",
+    orders.BY_MAX_HOLDING: "max_holding",
+}
 
 
 @dataclass(frozen=True)
 class ResultRef:
-    """Address of the result of one strategy on one dataset under some settings."""
+    """Address of the result of one strategy on some bars under some settings.
+
+    The settings' ``max_bars`` is no part of the request: the bars are cut already, and
+    their range is.
+    """
 
     strategy: StrategySpec
     program: dsl.Program
     settings: BacktestSettings
-    manifest: DatasetManifest
-    spec: ScenarioSpec
+    data: BacktestData
+
+    @cached_property
+    def request(self) -> Document:
+        """Settings as they are hashed and recorded."""
+        return self.settings.whole.document()
 
     @cached_property
     def cache_key(self) -> str:
@@ -53,16 +69,10 @@ class ResultRef:
             version=VERSION,
             specs={
                 "ir": self.program.ir,
-                "settings": self.settings.document(),
-                "data": {
-                    "timeframe": self.spec.timeframe,
-                    "tick_size": self.spec.tick_size,
-                    "rows": self.manifest.rows,
-                    "first_ts_ns": self.manifest.first_ts_ns,
-                    "last_ts_ns": self.manifest.last_ts_ns,
-                },
+                "settings": self.request,
+                "data": self.data.document,
             },
-            inputs={"bars": self.manifest.content_digest},
+            inputs={"bars": self.data.content_digest},
         )
 
     @property
@@ -78,54 +88,71 @@ class ResultRef:
 
 @dataclass(frozen=True, slots=True)
 class StoredResult:
-    """A result that has been stored, or read back verified, with its tables."""
+    """A result that has been stored, or found and verified; its tables stay in the store."""
 
     ref: ResultRef
     result: BacktestResult
-    equity: pa.Table
-    trades: pa.Table
     used_cache: bool
 
     @property
     def digest(self) -> str:
-        """``sha256:…`` of the result document, which names the tables' digests."""
-        return document_digest(self.result.document())
+        """``sha256:…`` of what the result says, however its files are encoded."""
+        return meaning_digest(self.result)
+
+    def equity(self, store: ObjectStore) -> pa.Table:
+        """Curve of the result, verified."""
+        key = f"{self.ref.prefix}/equity.parquet"
+        return read_verified(store, key, EQUITY, self.result.equity_digest)
+
+    def trades(self, store: ObjectStore) -> pa.Table:
+        """Fills of the result, verified."""
+        key = f"{self.ref.prefix}/trades.parquet"
+        return read_verified(store, key, TRADES, self.result.trades_digest)
 
 
-def to_dataset(table: pa.Table, spec: ScenarioSpec) -> backtest.Dataset:
-    """Bars in price units and lots, as the engine takes them."""
-    columns = {name: table[name].combine_chunks().to_numpy() for name in table.column_names}
-    fields = {
-        name: columns[f"{name}_ticks"].astype(np.float64) * spec.tick_size
-        for name in ("open", "high", "low", "close")
-    }
-    fields["volume"] = columns["volume_lots"].astype(np.float64)
-    return backtest.Dataset(columns["ts_ns"], fields, spec.timeframe)
+def meaning_digest(result: BacktestResult) -> str:
+    """``sha256:…`` of a result document without the digests of its files."""
+    return document_digest(result.model_copy(update={"file_digests": {}}).document())
 
 
-def publish(
-    store: ObjectStore, ref: ResultRef, outcome: backtest.Outcome, data: backtest.Dataset
-) -> StoredResult:
-    """Store one outcome, result document last; equal objects are adopted."""
-    equity, trades = _equity(outcome, data), _trades(outcome, data)
+def evaluation(ref: ResultRef) -> backtest.Evaluation:
+    """The request as the engine takes it, with its curves."""
+    return backtest.Evaluation(ref.program, ref.strategy.risk, ref.settings.whole, keep_curves=True)
+
+
+def publish(store: ObjectStore, ref: ResultRef, outcome: backtest.Outcome) -> StoredResult:
+    """Check one outcome and store it, result document last; equal objects are adopted.
+
+    Raises
+    ------
+    ComputeError
+        ``BACKTEST_INVARIANT`` with the bar, if the curves do not follow from the trades.
+    """
+    curves = _curves(outcome)
+    _audit(ref, curves)
+    equity, trades = _equity(ref, curves), _trades(ref, curves)
     curve = store_table(store, f"{ref.prefix}/equity.parquet", equity, EQUITY)
     fills = store_table(store, f"{ref.prefix}/trades.parquet", trades, TRADES)
     result = _describe(ref, outcome, curve.content_digest, fills.content_digest)
-    metrics = {"metrics": result.metrics, "reasons": result.reasons}
-    store.put_exact(f"{ref.prefix}/metrics.json", canonical_json(metrics) + b"\n")  # pyright: ignore[reportArgumentType]
-    store.put_exact(ref.result_key, canonical_json(result.document()) + b"\n")
-    return StoredResult(ref, result, equity, trades, used_cache=False)
+    metrics = _metrics(result)
+    store.put_exact(f"{ref.prefix}/metrics.json", metrics)
+    digests = (curve.file_digest, fills.file_digest, file_digest(metrics))
+    sealed = dict(zip(FILES, digests, strict=True))
+    result = result.model_copy(update={"file_digests": sealed})
+    store.put_exact(ref.result_key, _text(result))
+    return StoredResult(ref, result, used_cache=False)
 
 
-def digest_of(ref: ResultRef, outcome: backtest.Outcome, data: backtest.Dataset) -> str:
-    """Digest of the document that an outcome would be stored as."""
-    equity = content_digest(_equity(outcome, data), EQUITY)
-    trades = content_digest(_trades(outcome, data), TRADES)
-    return document_digest(_describe(ref, outcome, equity, trades).document())
+def digest_of(ref: ResultRef, outcome: backtest.Outcome) -> str:
+    """Digest of what an outcome would be stored as, see `StoredResult.digest`."""
+    curves = _curves(outcome)
+    equity = content_digest(_equity(ref, curves), EQUITY)
+    trades = content_digest(_trades(ref, curves), TRADES)
+    return meaning_digest(_describe(ref, outcome, equity, trades))
 
 
 def lookup(store: ObjectStore, ref: ResultRef) -> StoredResult | None:
-    """Stored result of this request, verified whole; None if there is none.
+    """Stored result of this request, every byte of it verified; None if there is none.
 
     Raises
     ------
@@ -134,20 +161,14 @@ def lookup(store: ObjectStore, ref: ResultRef) -> StoredResult | None:
     """
     try:
         stated = store.get(ref.result_key)
-        result = BacktestResult.model_validate_json(stated)
-        equity = read_verified(store, f"{ref.prefix}/equity.parquet", EQUITY, result.equity_digest)
-        trades = read_verified(store, f"{ref.prefix}/trades.parquet", TRADES, result.trades_digest)
-        metrics = {"metrics": result.metrics, "reasons": result.reasons}
-        kept = store.get(f"{ref.prefix}/metrics.json")
+        result = _parsed(store, ref, stated)
+        for name in FILES:
+            key = f"{ref.prefix}/{name}"
+            if file_digest(store.get(key)) != result.file_digests.get(name):
+                raise _damaged(store, key)
     except NotFoundError:
         return None
-    except ValueError as error:
-        raise _damaged(store, ref.result_key) from error
-    if kept != canonical_json(metrics) + b"\n":  # pyright: ignore[reportArgumentType]
-        raise _damaged(store, f"{ref.prefix}/metrics.json")
-    if result.cache_key != ref.cache_key or stated != canonical_json(result.document()) + b"\n":
-        raise _damaged(store, ref.result_key)
-    return StoredResult(ref, result, equity, trades, used_cache=True)
+    return StoredResult(ref, result, used_cache=True)
 
 
 def discard(store: ObjectStore, ref: ResultRef) -> list[str]:
@@ -155,45 +176,62 @@ def discard(store: ObjectStore, ref: ResultRef) -> list[str]:
     return [store.quarantine(key) for key in store.keys(f"{ref.prefix}/")]
 
 
-def audit(stored: StoredResult, data: backtest.Dataset) -> None:
-    """Check the accounting invariants on the stored tables.
+def _parsed(store: ObjectStore, ref: ResultRef, stated: bytes) -> BacktestResult:
+    try:
+        result = BacktestResult.model_validate_json(stated)
+    except ValueError as error:
+        raise _damaged(store, ref.result_key) from error
+    if result.cache_key != ref.cache_key or stated != _text(result):
+        raise _damaged(store, ref.result_key)
+    return result
 
-    Raises
-    ------
-    ComputeError
-        ``BACKTEST_INVARIANT`` with the bar.
-    """
-    equity, cash, qty = (
-        stored.equity[name].to_numpy() for name in ("equity", "cash", "position_qty")
-    )
-    names = ("bar", "side", "qty", "price", "fee")
-    trades = {name: stored.trades[name].to_numpy().astype(np.float64) for name in names}
-    risk = stored.ref.strategy.risk
+
+def _text(result: BacktestResult) -> bytes:
+    return canonical_json(result.document()) + b"\n"
+
+
+def _metrics(result: BacktestResult) -> bytes:
+    metrics = {"metrics": result.metrics, "reasons": result.reasons}
+    return canonical_json(metrics) + b"\n"  # pyright: ignore[reportArgumentType]
+
+
+def _curves(outcome: backtest.Outcome) -> backtest.Curves:
+    assert outcome.curves is not None
+    return outcome.curves
+
+
+def _audit(ref: ResultRef, curves: backtest.Curves) -> None:
+    """Check the accounting invariants on what will be stored."""
+    risk, fills = ref.strategy.risk, curves.trades
+    columns = {
+        "bar": account.BAR,
+        "side": account.SIDE,
+        "qty": account.FILL_QTY,
+        "price": account.PRICE,
+        "fee": account.FILL_FEE,
+    }
+    trades = {name: fills[:, column] for name, column in columns.items()}
     backtest.audit(
-        data.fields["close"], equity, cash, qty, trades, stored.ref.settings.initial_cash,
-        allow_short=risk.allow_short, max_margin=risk.max_margin,
+        ref.data.bars.fields["close"], curves.equity, curves.cash, curves.qty, trades,
+        ref.settings.initial_cash, allow_short=risk.allow_short, max_margin=risk.max_margin,
     )  # fmt: skip
 
 
-def _equity(outcome: backtest.Outcome, data: backtest.Dataset) -> pa.Table:
-    assert outcome.equity is not None
-    assert outcome.cash is not None
-    assert outcome.qty is not None
+def _equity(ref: ResultRef, curves: backtest.Curves) -> pa.Table:
     columns = {
-        "ts_ns": data.ts_ns,
-        "equity": outcome.equity,
-        "cash": outcome.cash,
-        "position_qty": outcome.qty,
+        "ts_ns": ref.data.bars.ts_ns,
+        "equity": curves.equity,
+        "cash": curves.cash,
+        "position_qty": curves.qty,
     }
     return from_arrays(EQUITY, columns)
 
 
-def _trades(outcome: backtest.Outcome, data: backtest.Dataset) -> pa.Table:
-    assert outcome.trades is not None
-    fills = outcome.trades
+def _trades(ref: ResultRef, curves: backtest.Curves) -> pa.Table:
+    fills = curves.trades
     bar = fills[:, account.BAR].astype(np.int64)
     columns = {
-        "ts_ns": data.ts_ns[bar],
+        "ts_ns": ref.data.bars.ts_ns[bar],
         "bar": bar,
         "side": fills[:, account.SIDE].astype(np.int8),
         "qty": fills[:, account.FILL_QTY].copy(),
@@ -201,37 +239,53 @@ def _trades(outcome: backtest.Outcome, data: backtest.Dataset) -> pa.Table:
         "fee": fills[:, account.FILL_FEE].copy(),
         "slippage": fills[:, account.SLIPPAGE].copy(),
         "realised_pnl": fills[:, account.PNL].copy(),
-        "reason": np.array(
-            [f"rule {int(rule)}" for rule in fills[:, account.REASON]], dtype=object
-        ),
+        "reason": _reasons(fills[:, account.REASON]),
     }
     return from_arrays(TRADES, columns)
+
+
+def reason_name(code: float) -> str:
+    """``rule {k}`` for the rule that decided a fill, or the name of an exit."""
+    return _EXITS.get(code, f"rule {int(code)}")
+
+
+def _reasons(codes: npt.NDArray[np.float64]) -> pa.Array:
+    known, places = np.unique(codes, return_inverse=True)
+    names = [reason_name(code) for code in known.tolist()]
+    return pa.DictionaryArray.from_arrays(
+        pa.array(places.reshape(-1), pa.int32()), pa.array(names, pa.string())
+    ).cast(pa.string())
 
 
 def _describe(
     ref: ResultRef, outcome: backtest.Outcome, equity_digest: str, trades_digest: str
 ) -> BacktestResult:
+    data, found = ref.data, outcome.report
     return BacktestResult(
         cache_key=ref.cache_key,
         strategy_id=ref.strategy.id,
         strategy_hash=ref.strategy.strategy_hash,
         ir_hash=ref.program.ir_hash,
-        data_digest=ref.manifest.content_digest,
-        settings=ref.settings.document(),  # pyright: ignore[reportArgumentType]
-        bars=ref.manifest.rows,
-        first_ts_ns=ref.manifest.first_ts_ns,
-        last_ts_ns=ref.manifest.last_ts_ns,
-        timeframe=ref.spec.timeframe,
-        tick_size=ref.spec.tick_size,
-        metrics=outcome.report.values,
-        reasons=outcome.report.reasons,
+        data_digest=data.content_digest,
+        settings=ref.request,  # pyright: ignore[reportArgumentType]
+        bars=data.bars.bars,
+        first_ts_ns=str(data.first_ts_ns),
+        last_ts_ns=str(data.last_ts_ns),
+        timeframe=data.bars.timeframe,
+        tick_size=data.tick_size,
+        lot_size=ref.settings.lot_size,
+        metric_settings=data.metric_settings,
+        metrics=found.values,
+        reasons=found.reasons,
         fills=outcome.fills,
         rejected_orders=outcome.rejected_orders,
         conflicts=outcome.conflicts,
         open_position=outcome.final_qty != 0.0,
+        recovery_open=outcome.recovery_open,
         final_equity=outcome.final_equity,
         equity_digest=equity_digest,
         trades_digest=trades_digest,
+        file_digests={},
         version=VERSION,
     )
 

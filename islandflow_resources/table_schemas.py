@@ -92,8 +92,11 @@ def _array(schema: TableSchema, column: Column, values: Values) -> pa.Array | pa
     if isinstance(values, np.ndarray) and values.ndim != 1:
         message = f"has {values.ndim} dimensions, not one"
         raise _error(schema, "TABLE_COLUMN_TYPE", column.name, message)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "iufb":
-        return pa.array(values)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
+        # Unlike pyarrow.array, this does not import pandas where that is installed.
+        buffer = pa.py_buffer(np.ascontiguousarray(values))
+        kind = pa.from_numpy_dtype(values.dtype)
+        return pa.Array.from_buffers(kind, len(values), [None, buffer])
     try:
         return pa.array(values, ARROW_TYPES[column.kind])
     except (pa.ArrowException, TypeError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""The lock files against what pyproject.toml declares, and the image's against the tests'.
+"""The lock files against what pyproject.toml declares, and the others against the tests'.
 
 Resolving anew needs the network and is `make lock`.
 """
@@ -44,7 +44,23 @@ def test_the_image_gets_the_versions_the_tests_run_with():
     assert pins("deploy/requirements.lock") <= pins("requirements.lock")
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/requirements.lock"])
+def test_the_peers_of_the_benchmarks_are_pinned_and_nowhere_else(declared):
+    peers = names(declared["dependency-groups"]["peers"])
+    assert peers - {name for name, _ in pins("benchmarks/requirements.lock")} == set()
+    for lock in ("requirements.lock", "deploy/requirements.lock"):
+        assert peers & {name for name, _ in pins(lock)} == set()
+
+
+def test_the_peers_change_no_version_of_the_tests():
+    tested = dict(pins("requirements.lock"))
+    shared = {pin for pin in pins("benchmarks/requirements.lock") if pin[0] in tested}
+    assert "numpy" in dict(shared)
+    assert shared <= pins("requirements.lock")
+
+
+@pytest.mark.parametrize(
+    "lock", ["requirements.lock", "deploy/requirements.lock", "benchmarks/requirements.lock"]
+)
 def test_every_pin_has_a_hash_and_nothing_has_an_address(lock):
     text = (ROOT / lock).read_text()
     blocks = re.split(r"\n(?=\S)", text.strip())

@@ -1,21 +1,29 @@
 """Backtests: programs on bars under costs become equity, trades and metrics.
 
-Verbs: `run` a batch of evaluations over shared datasets, `audit` what was stored,
-`summarise_seeds` over seeds. The language of the
-programs is ``engine.dsl``; the documents are ``contracts.backtest``.
+Verbs: `run` a batch of evaluations over shared datasets, `run_sweep` many parameter
+sets of one strategy, `audit` what was stored, `summarise_seeds` over seeds,
+`rank_strategies` over all. The
+language of the programs is ``engine.dsl``; the documents are ``contracts.backtest``.
 """
 
-from engine.backtest.api import VERSION, Dataset, Evaluation, Outcome, run
+from engine.backtest.api import VERSION, Evaluation, Outcome, run
 from engine.backtest.audit import audit
-from engine.backtest.summary import SeedResult, summarise_seeds
+from engine.backtest.dataset import Dataset
+from engine.backtest.summary import SeedResult, rank_strategies, summarise_seeds
+from engine.backtest.sweeps import SweepResult, run_sweep
+from engine.backtest.workers import Curves
 
 __all__ = [
     "VERSION",
+    "Curves",
     "Dataset",
     "Evaluation",
     "Outcome",
     "SeedResult",
+    "SweepResult",
     "audit",
+    "rank_strategies",
     "run",
+    "run_sweep",
     "summarise_seeds",
 ]

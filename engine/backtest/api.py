@@ -1,60 +1,37 @@
-"""Validate, share columns, run evaluations in threads, name what comes out.
+"""Strategies on datasets: validate, share columns, evaluate, name what comes out.
 
-The interface is a batch: many programs on many datasets in one call. Each
-evaluation is independent and each worker has its own scratch, so neither the
-number of threads nor the order can change a result.
+The interface is a batch: many programs on many datasets in one call. Many
+parameter sets of one strategy are ``sweeps``; threads and memory, ``workers``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import repeat
-from threading import local
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from contracts.backtest import BacktestSettings, bars_per_day
-from contracts.errors import ComputeError, ContractError
-from contracts.scenario import Timeframe
-from contracts.strategy import PercentEquity, Risk
-from engine import status
-from engine.backtest import account as acc
-from engine.backtest import kernels
+from contracts.backtest import BacktestSettings
+from contracts.strategy import Risk
+from engine.arrays import Floats, Ints, Labels
+from engine.backtest import batch
+from engine.backtest.dataset import Dataset, Prepared
 from engine.backtest.metrics import Report, report
-from engine.dsl.columns import fill_columns
-from engine.dsl.program import MAX_STACK, Program
+from engine.backtest.workers import (
+    MEMORY_BYTES,
+    Curves,
+    Terms,
+    Worker,
+    chunks,
+    column_table,
+    spread,
+)
+from engine.dsl.program import ColumnSpec, Program
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-VERSION: Final = "1"
-
-
-@dataclass(frozen=True, slots=True)
-class Dataset:
-    """Bars as floats, in price units and lots.
-
-    Attributes
-    ----------
-    ts_ns : ndarray, shape (bars,), int64
-    fields : dict of str to ndarray, shape (bars,), float64
-        ``open high low close volume``.
-    timeframe : str
-        Sets the annualisation.
-    """
-
-    ts_ns: Ints
-    fields: dict[str, Floats]
-    timeframe: Timeframe
-
-    @property
-    def bars(self) -> int:
-        """Number of bars."""
-        return int(self.ts_ns.shape[0])
+VERSION: Final = "2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,44 +51,40 @@ class Outcome:
 
     Attributes
     ----------
-    report : Report
-        Metrics and reasons.
+    values : ndarray, shape (metrics,), float64
+        In the order of ``contracts.backtest.METRICS``; NaN where undefined.
+    reasons : ndarray, shape (metrics,), int8
     fills, rejected_orders, conflicts : int
         Counts.
+    recovery_open : bool
+        Whether the longest recovery has not ended.
     final_equity, final_qty : float
         Mark and signed quantity after the last bar.
-    equity, cash, qty : ndarray, shape (bars,), float64, or None
-    trades : ndarray, shape (fills, 8), float64, or None
-        Columns in the order of ``engine.backtest.account``; None unless kept.
+    curves : Curves or None
+        Equity, cash, quantity and trades; None unless kept.
     """
 
-    report: Report
+    values: Floats
+    reasons: Labels
     fills: int
     rejected_orders: int
     conflicts: int
+    recovery_open: bool
     final_equity: float
     final_qty: float
-    equity: Floats | None = None
-    cash: Floats | None = None
-    qty: Floats | None = None
-    trades: Floats | None = None
+    curves: Curves | None = None
 
-
-class _Scratch(local):
-    """Buffers of one worker thread, grown to the longest dataset it has seen."""
-
-    def __init__(self) -> None:
-        self.stack = np.empty(MAX_STACK)
-        self.resize(0)
-
-    def resize(self, bars: int) -> None:
-        self.bars = bars
-        self.curves = np.empty((3, bars))
-        self.fills = np.empty((2 * bars, acc.FILL_SIZE))
+    @property
+    def report(self) -> Report:
+        """Metrics by name, and why those that are null are."""
+        return report(self.values, self.reasons)
 
 
 def run(
-    datasets: Sequence[Dataset], evaluations: Sequence[Evaluation], threads: int = 1
+    datasets: Sequence[Dataset],
+    evaluations: Sequence[Evaluation],
+    threads: int = 1,
+    memory_bytes: int = MEMORY_BYTES,
 ) -> list[Outcome]:
     """Evaluate a batch.
 
@@ -123,91 +96,108 @@ def run(
         In the order of the result.
     threads : int
         Workers; any number gives the same bytes.
+    memory_bytes : int
+        Most that indicator columns take at once; any number gives the same bytes.
 
     Raises
     ------
     ContractError
-        ``BACKTEST_DATA_INVALID`` with the row, for a close that is no price.
+        ``BACKTEST_DATA_INVALID`` with the row, for what is no bar.
     ComputeError
         ``BACKTEST_INVARIANT`` with the bar, if the account does not balance.
     """
-    for dataset in datasets:
-        _refuse_bad_prices(dataset)
-    scratch = _Scratch()
-    if threads == 1 or len(evaluations) == 1:
-        return [_evaluate(datasets[e.dataset], e, scratch) for e in evaluations]
-    with ThreadPoolExecutor(threads) as pool:
-        chosen = [datasets[evaluation.dataset] for evaluation in evaluations]
-        return list(pool.map(_evaluate, chosen, evaluations, repeat(scratch)))
+    groups: dict[tuple[int, int | None], list[int]] = {}
+    for index, one in enumerate(evaluations):
+        groups.setdefault((one.dataset, one.settings.max_bars), []).append(index)
+    outcomes: dict[int, Outcome] = {}
+    with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
+        for (dataset, max_bars), members in groups.items():
+            prepared = Prepared(datasets[dataset].first(max_bars))
+            chosen = [evaluations[index] for index in members]
+            found = _run_on(prepared, chosen, pool, memory_bytes)
+            outcomes.update(zip(members, found, strict=True))
+    return [outcomes[index] for index in range(len(evaluations))]
 
 
-def _refuse_bad_prices(dataset: Dataset) -> None:
-    if dataset.bars < 2:
-        raise ContractError("BACKTEST_DATA_INVALID", f"{dataset.bars} bars cannot be traded")
-    row = kernels.first_undefined(dataset.fields["close"])
-    if row >= 0:
-        message = "close is not a positive finite price"
-        raise ContractError("BACKTEST_DATA_INVALID", message, f"row {row}")
+def _run_on(
+    prepared: Prepared,
+    evaluations: Sequence[Evaluation],
+    pool: ThreadPoolExecutor | None,
+    memory_bytes: int,
+) -> list[Outcome]:
+    """Evaluate those of one dataset."""
+    programs, columns, wanted = _flattened([one.program for one in evaluations])
+    table = column_table(prepared, columns, memory_bytes)
+    worker = Worker(prepared, programs, table)
+    results = batch.Results.empty(len(evaluations))
+    kept: dict[int, Curves] = {}
+    terms = [Terms.of(prepared, one.risk, one.settings) for one in evaluations]
+    for part in chunks(table, wanted):
+        rows = table.require(column for index in part for column in wanted[index])
+
+        def evaluate(piece: range, rows: Ints = rows) -> None:
+            for index in piece:
+                if evaluations[index].keep_curves:
+                    kept[index] = worker.evaluate_kept(terms[index], rows, results, index)
+                else:
+                    one = range(index, index + 1)
+                    worker.evaluate(terms[index], rows, results, one)
+
+        spread(evaluate, part, pool)
+    return [_outcome(results, index, kept.get(index)) for index in range(len(evaluations))]
 
 
-def _limits(evaluation: Evaluation) -> Floats:
-    risk, settings = evaluation.risk, evaluation.settings
-    limits = np.zeros(acc.RULES_SIZE)
-    limits[acc.INITIAL_CASH] = settings.initial_cash
-    limits[acc.FEE] = settings.costs.fee_bps * 1e-4
-    if isinstance(risk.sizing, PercentEquity):
-        limits[acc.SIZE_KIND] = acc.PERCENT_EQUITY
-        limits[acc.SIZE] = risk.sizing.percent / 100.0
-    else:
-        limits[acc.SIZE_KIND] = acc.FIXED_QTY
-        limits[acc.SIZE] = risk.sizing.qty
-    limits[acc.ALLOW_SHORT] = float(risk.allow_short)
-    limits[acc.MAX_MARGIN] = risk.max_margin
-    return limits
-
-
-def _slippage(dataset: Dataset, settings: BacktestSettings) -> Floats:
-    model = settings.costs.slippage
-    out = np.full(dataset.bars, model.base_bps * 1e-4)
-    if model.k_vol > 0.0:
-        kernels.slippage(
-            dataset.fields["close"], model.base_bps * 1e-4, model.k_vol, model.window_bars, out
-        )
-    return out
-
-
-def _evaluate(dataset: Dataset, evaluation: Evaluation, scratch: _Scratch) -> Outcome:
-    program, settings, n = evaluation.program, evaluation.settings, dataset.bars
-    if n > scratch.bars:
-        scratch.resize(n)
-    equity, cash, qty = scratch.curves[:, :n]
-    account, counts = np.zeros(acc.ACCOUNT_SIZE), np.zeros(3, dtype=np.int64)
-    code, bar = kernels.simulate(
-        dataset.fields["close"],
-        _slippage(dataset, settings),
-        program.code,
-        program.constants,
-        fill_columns(program.columns, dataset.fields),
-        program.rules,
-        _limits(evaluation),
-        settings.bar_delay,
-        account,
-        scratch.stack,
-        equity,
-        cash,
-        qty,
-        scratch.fills,
-        counts,
+def _flattened(
+    programs: Sequence[Program],
+) -> tuple[batch.Programs, tuple[ColumnSpec, ...], list[list[int]]]:
+    """Programs behind each other, their unique columns, and which of them each one uses."""
+    columns: dict[ColumnSpec, int] = {}
+    code: list[Ints] = []
+    rules: list[Ints] = []
+    offsets: list[Floats] = []
+    constants: list[float] = []
+    wanted: list[list[int]] = []
+    layout = np.zeros((len(programs), batch.LAYOUT_SIZE), dtype=np.int64)
+    instructions = slots = done = 0
+    for index, program in enumerate(programs):
+        lowered = program.lowered
+        layout[index] = done, done + lowered.rules.shape[0], len(constants), slots
+        own: list[int] = []
+        for spec in lowered.columns:
+            sources = tuple(own[source] for source in spec.sources)
+            shared = ColumnSpec(spec.function, sources, spec.value)
+            own.append(columns.setdefault(shared, len(columns)))
+        shifted = lowered.rules.copy()
+        shifted[:, :2] += instructions
+        code.append(lowered.code)
+        rules.append(shifted)
+        offsets.append(lowered.offsets)
+        constants.extend(float(value) for value in lowered.constants)
+        wanted.append(own)
+        instructions += lowered.code.shape[0]
+        done += lowered.rules.shape[0]
+        slots += len(own)
+    flat = batch.Programs(
+        np.concatenate(code or [np.empty((0, 2), dtype=np.int64)]),
+        np.concatenate(rules or [np.empty((0, 4), dtype=np.int64)]),
+        np.concatenate(offsets or [np.empty(0)]),
+        np.array(constants, dtype=np.float64),
+        np.array([column for own in wanted for column in own], dtype=np.int64),
+        layout,
     )
-    if code != status.OK:
-        raise ComputeError("BACKTEST_INVARIANT", status.REASONS[code], f"bar {bar}")
-    fills, rejected, conflicts = (int(count) for count in counts)
-    found = report(
-        dataset.ts_ns, equity, qty, account, settings.initial_cash,
-        bars_per_day(dataset.timeframe), fills,
-    )  # fmt: skip
-    curves: dict[str, Floats] = {}
-    if evaluation.keep_curves:
-        trades = scratch.fills[:fills].copy()
-        curves = {"equity": equity.copy(), "cash": cash.copy(), "qty": qty.copy(), "trades": trades}
-    return Outcome(found, fills, rejected, conflicts, float(equity[-1]), float(qty[-1]), **curves)
+    return flat, tuple(columns), wanted
+
+
+def _outcome(results: batch.Results, index: int, curves: Curves | None) -> Outcome:
+    counts, finals = results.counts[index], results.finals[index]
+    return Outcome(
+        results.values[index],
+        results.reasons[index],
+        fills=int(counts[batch.FILLS]),
+        rejected_orders=int(counts[batch.REJECTED]),
+        conflicts=int(counts[batch.CONFLICTS]),
+        recovery_open=bool(counts[batch.RECOVERY_OPEN]),
+        final_equity=float(finals[batch.FINAL_EQUITY]),
+        final_qty=float(finals[batch.FINAL_QTY]),
+        curves=curves,
+    )

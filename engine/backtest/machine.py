@@ -1,15 +1,17 @@
-"""The stack machine that runs any strategy's conditions on one bar.
+"""The stack machine that runs any strategy's rules over blocks of bars.
 
-Values are doubles; a condition is 1, 0 or undefined (NaN), and ``and``, ``or``,
-``not`` follow Kleene's three-valued logic (1938). What the opcodes mean to the
-compiler is in ``engine.dsl.program``.
+One instruction works on a whole block, so that its cost is the arithmetic and not
+the reading of the instruction. Values are doubles; a condition is 1, 0 or
+undefined (NaN), and ``and``, ``or``, ``not`` follow Kleene's three-valued logic
+(1938). What the opcodes mean to the compiler is in ``engine.dsl.program``; what
+is done with a decision, in ``kernels``.
 """
 
 from __future__ import annotations
 
 import math
 
-from engine.arrays import Floats, Ints
+from engine.arrays import Floats, Ints, Labels
 from engine.dsl.program import (
     ADD,
     AND,
@@ -29,86 +31,201 @@ from engine.dsl.program import (
 )
 from engine.jit import kernel
 
-_LOW = 0xFFFFFFFF
+BLOCK = 512
+"""Bars of a block: a dozen values of the stack stay in the first-level cache."""
+
+START, STOP, ACTION, ORDER = 0, 1, 2, 3
+NONE = -1
 
 
 @kernel
-def compare(opcode: int, a: float, b: float) -> float:
-    """Comparison as 1, 0 or undefined."""
-    if math.isnan(a) or math.isnan(b):
-        return math.nan
-    if opcode == LESS:
-        return 1.0 if a < b else 0.0
-    if opcode == LESS_EQUAL:
-        return 1.0 if a <= b else 0.0
-    if opcode == EQUAL:
-        return 1.0 if a == b else 0.0
-    return 1.0 if a != b else 0.0
-
-
-@kernel
-def finite(value: float) -> float:
-    """The value, or undefined where it overflows: as in an indicator column."""
-    return value if math.isfinite(value) else math.nan
-
-
-@kernel
-def combine(opcode: int, a: float, b: float) -> float:  # noqa: PLR0911 - one per opcode
-    """Arithmetic or logic on two values; an undefined number stays undefined."""
+def arithmetic(opcode: int, a: Floats, b: Floats) -> None:
+    """``a`` ← a ∘ b, undefined where it overflows or an operand is undefined."""
     if opcode == ADD:
-        return finite(a + b)
-    if opcode == SUB:
-        return finite(a - b)
-    if opcode == MUL:
-        return finite(a * b)
-    if opcode == DIV:
-        return finite(a / b) if b != 0.0 else math.nan
-    if opcode == AND:
-        if a == 0.0 or b == 0.0:
-            return 0.0
-        return 1.0 if a == 1.0 and b == 1.0 else math.nan
-    if opcode == OR:
-        if a == 1.0 or b == 1.0:
-            return 1.0
-        return 0.0 if a == 0.0 and b == 0.0 else math.nan
-    return compare(opcode, a, b)
+        for i in range(a.shape[0]):
+            value = a[i] + b[i]
+            a[i] = value if abs(value) < math.inf else math.nan
+    elif opcode == SUB:
+        for i in range(a.shape[0]):
+            value = a[i] - b[i]
+            a[i] = value if abs(value) < math.inf else math.nan
+    elif opcode == MUL:
+        for i in range(a.shape[0]):
+            value = a[i] * b[i]
+            a[i] = value if abs(value) < math.inf else math.nan
+    else:
+        for i in range(a.shape[0]):
+            value = a[i] / b[i] if b[i] != 0.0 else math.nan
+            a[i] = value if abs(value) < math.inf else math.nan
 
 
 @kernel
-def crosses(columns: Floats, left: int, right: int, bar: int) -> float:
-    """1 if column `left` rises above column `right` on this bar, else 0 or undefined."""
-    now = compare(LESS, columns[right, bar], columns[left, bar])
-    before = math.nan
-    if bar > 0:
-        before = compare(LESS_EQUAL, columns[left, bar - 1], columns[right, bar - 1])
-    return combine(AND, now, before)
+def compare(opcode: int, a: Floats, b: Floats) -> None:
+    """``a`` ← 1 or 0, undefined where an operand is."""
+    if opcode == LESS:
+        for i in range(a.shape[0]):
+            known = a[i] == a[i] and b[i] == b[i]
+            a[i] = (1.0 if a[i] < b[i] else 0.0) if known else math.nan
+    elif opcode == LESS_EQUAL:
+        for i in range(a.shape[0]):
+            known = a[i] == a[i] and b[i] == b[i]
+            a[i] = (1.0 if a[i] <= b[i] else 0.0) if known else math.nan
+    elif opcode == EQUAL:
+        for i in range(a.shape[0]):
+            known = a[i] == a[i] and b[i] == b[i]
+            a[i] = (1.0 if a[i] == b[i] else 0.0) if known else math.nan
+    else:
+        for i in range(a.shape[0]):
+            known = a[i] == a[i] and b[i] == b[i]
+            a[i] = (1.0 if a[i] != b[i] else 0.0) if known else math.nan
+
+
+@kernel
+def junction(opcode: int, a: Floats, b: Floats) -> None:
+    """``a`` ← a and b, or a or b, in three-valued logic."""
+    decisive = 0.0 if opcode == AND else 1.0
+    for i in range(a.shape[0]):
+        decided = a[i] == decisive or b[i] == decisive
+        a[i] = decisive if decided else a[i] + b[i] - (1.0 - decisive)
+
+
+@kernel
+def crossing(a: Floats, b: Floats) -> None:
+    """``a`` ← 1 where a rises above b on this bar; index 0 is the bar before the block."""
+    for i in range(a.shape[0] - 1, 0, -1):
+        now, before = a[i] > b[i], a[i - 1] <= b[i - 1]
+        denied = a[i] <= b[i] or a[i - 1] > b[i - 1]
+        a[i] = 1.0 if now and before else (0.0 if denied else math.nan)
+
+
+@kernel
+def crossing_under(a: Floats, b: Floats) -> None:
+    """``a`` ← 1 where a falls below b on this bar."""
+    for i in range(a.shape[0] - 1, 0, -1):
+        now, before = a[i] < b[i], a[i - 1] >= b[i - 1]
+        denied = a[i] >= b[i] or a[i - 1] < b[i - 1]
+        a[i] = 1.0 if now and before else (0.0 if denied else math.nan)
+
+
+@kernel
+def negate(a: Floats, one: float) -> None:
+    """``a`` ← 1 − a, which is not a, or with 0 for `one` a ← −a."""
+    for i in range(a.shape[0]):
+        a[i] = one - a[i]
+
+
+@kernel
+def combine(opcode: int, a: Floats, b: Floats) -> None:
+    """Any operation on two values: a ← a ∘ b."""
+    if opcode <= DIV:
+        arithmetic(opcode, a, b)
+    elif opcode in (AND, OR):
+        junction(opcode, a, b)
+    elif opcode == CROSSOVER:
+        crossing(a, b)
+    elif opcode == CROSSUNDER:
+        crossing_under(a, b)
+    else:
+        compare(opcode, a, b)
 
 
 @kernel
 def condition(
-    code: Ints, constants: Floats, columns: Floats, start: int, stop: int, bar: int, stack: Floats
-) -> float:
-    """Run the instructions ``start … stop − 1`` on one bar."""
+    code: Ints,
+    first: int,
+    last: int,
+    constants: Floats,
+    slots: Ints,
+    table: Floats,
+    start: int,
+    width: int,
+    stack: Floats,
+) -> None:
+    """Run instructions ``first … last − 1``; ``stack[0]`` holds the condition.
+
+    Parameters
+    ----------
+    slots : ndarray of int64
+        Row of ``table`` for every column of the code.
+    start, width : int
+        First bar of the block, and its bars and one more: index 0 of a row of
+        ``stack`` stands for the bar before the block, which is undefined before bar 0.
+    """
     top = -1
-    for k in range(start, stop):
+    for k in range(first, last):
         opcode, operand = code[k, 0], code[k, 1]
-        if opcode == PUSH_CONSTANT:
+        if opcode == PUSH_COLUMN:
             top += 1
-            stack[top] = constants[operand]
-        elif opcode == PUSH_COLUMN:
+            stack[top, :width] = table[slots[operand], start : start + width]
+        elif opcode == PUSH_CONSTANT:
             top += 1
-            stack[top] = columns[operand, bar]
-        elif opcode == CROSSOVER:
-            top += 1
-            stack[top] = crosses(columns, operand >> 32, operand & _LOW, bar)
-        elif opcode == CROSSUNDER:
-            top += 1
-            stack[top] = crosses(columns, operand & _LOW, operand >> 32, bar)
+            stack[top, :width] = constants[operand]
+            if start == 0:
+                stack[top, 0] = math.nan
         elif opcode == NEG:
-            stack[top] = -stack[top]
+            negate(stack[top, :width], 0.0)
         elif opcode == NOT:
-            stack[top] = 1.0 - stack[top]
+            negate(stack[top, :width], 1.0)
         else:
-            stack[top - 1] = combine(opcode, stack[top - 1], stack[top])
+            combine(opcode, stack[top - 1, :width], stack[top, :width])
             top -= 1
-    return stack[0]
+
+
+@kernel
+def merge(
+    hit: Floats, rule: int, action: int, decided: Labels, actions: Labels, odd: Labels
+) -> None:
+    """Let a rule decide the bars that no earlier one has; mark those that differ."""
+    for i in range(decided.shape[0]):
+        if hit[i] != 1.0:
+            continue
+        if decided[i] == NONE:
+            decided[i], actions[i] = rule, action
+        elif actions[i] != action:
+            odd[i] = 1
+
+
+@kernel
+def decide(
+    code: Ints,
+    rules: Ints,
+    constants: Floats,
+    slots: Ints,
+    table: Floats,
+    stack: Floats,
+    marks: Labels,
+    decided: Labels,
+) -> int:
+    """First true rule of every bar.
+
+    Parameters
+    ----------
+    stack : ndarray, shape (MAX_STACK, BLOCK + 1), float64
+        Scratch.
+    marks : ndarray, shape (2, BLOCK), int8
+        Scratch.
+    decided : ndarray, shape (bars,), int8
+        Filled with the rule that acts on each bar, −1 where none does or one holds.
+
+    Returns
+    -------
+    int
+        Number of bars on which a later rule is true too and acts otherwise.
+    """
+    bars = decided.shape[0]
+    conflicts = 0
+    for start in range(0, bars, BLOCK):
+        size = min(BLOCK, bars - start)
+        block, actions, odd = decided[start : start + size], marks[0, :size], marks[1, :size]
+        block[:] = NONE
+        odd[:] = 0
+        for k in range(rules.shape[0]):
+            condition(
+                code, rules[k, START], rules[k, STOP], constants, slots, table, start, size + 1,
+                stack,
+            )  # fmt: skip
+            merge(stack[0, 1 : size + 1], k, rules[k, ACTION], block, actions, odd)
+        for i in range(size):
+            conflicts += odd[i]
+            block[i] = NONE if actions[i] == 0 else block[i]
+    return conflicts

@@ -1,9 +1,9 @@
-"""Metrics of one equity curve; undefined ones are None with a reason.
+"""Metrics of one equity curve; an undefined one is NaN with the number of its reason.
 
-Ratios follow ``contracts.backtest``: per-bar returns, annualised with 252 · bars
-per day, population about zero for the downside (Sortino and Price 1994), ddof 1
-for the Sharpe ratio (Sharpe 1994). The first return is measured against the
-initial cash.
+Ratios follow ``contracts.backtest`` and ``docs/backtest.md``: per-bar returns,
+annualised with 252 · bars per day. Returns are taken in blocks whose moments are
+merged in order (Chan, Golub and LeVeque 1983), so that a result depends on the
+curve alone. The tail of the daily returns is ``daily``.
 """
 
 from __future__ import annotations
@@ -12,64 +12,329 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from contracts.backtest import METRICS, MIN_DAYS, TRADING_DAYS_PER_YEAR
-from engine.arrays import Floats
+from contracts.backtest import METRICS
+from engine.arrays import Floats, Ints, Labels
 from engine.backtest.account import GAINS, LOSSES, NOTIONAL, PAINS, WINS
+from engine.backtest.daily import tail_of_days
 from engine.jit import kernel
 from engine.mathx import exp, log
 
-DAY_NS: Final = 86_400_000_000_000
-MEAN, STD, DOWNSIDE, UP_MEAN, DOWN_STD, DRAWDOWN, EXPOSURE, RECOVERY, POSITIVE, DOWN_N = range(10)
-SUMMARY_SIZE = 10
+REASONS: Final[tuple[str, ...]] = (
+    "",
+    "equity fell to zero or below, so returns are not defined",
+    "growth overflows",
+    "all returns are equal",
+    "no losing bar",
+    "too few winning or losing bars",
+    "no drawdown",
+    "the ratio overflows",
+    "no closed trade",
+    "no losing trade",
+    "fewer than 20 days",
+)
+"""Why a metric is undefined, by the number that kernels write."""
+GONE, GROWTH, EQUAL, NO_LOSS, FEW, NO_FALL, OVERFLOW, NO_TRADE, NO_LOSER, SHORT = range(1, 11)
+
+(
+    TOTAL_RETURN, ANNUAL_RETURN, VOLATILITY, SHARPE, SORTINO, GAIN_LOSS_SORTINO, MAX_DRAWDOWN,
+    CALMAR, WIN_RATE, PROFIT_FACTOR, EXPOSURE, TURNOVER, TRADES, DAILY_P5, WORST, RECOVERY,
+) = range(len(METRICS))  # fmt: skip
+
+COUNT, MEAN, SQUARES, DOWN_SQUARES, UPS, UP_SUM = 0, 1, 2, 3, 4, 5
+DOWNS, DOWN_MEAN, DOWN_DEVIATIONS, FIRST, DIFFERENT = 6, 7, 8, 9, 10
+PEAK, TROUGH, FALL, SINCE, LONGEST, OPEN = 11, 12, 13, 14, 15, 16
+MOMENTS_SIZE = 17
+BLOCK = 512
 
 
 @kernel
-def summarise(equity: Floats, qty: Floats, initial: float, out: Floats) -> None:
-    """One pass over the curve: moments of returns, drawdown, exposure, recovery.
+def block_returns(equity: Floats, last: float, out: Floats) -> int:
+    """Returns of a block after an equity of `last`; counts where equity is not positive."""
+    gone = 0 if equity[0] > 0.0 else 1
+    out[0] = equity[0] / last - 1.0
+    for i in range(1, equity.shape[0]):
+        gone += 0 if equity[i] > 0.0 else 1
+        out[i] = equity[i] / equity[i - 1] - 1.0
+    return gone
 
-    Welford's updates (1962) keep the variances exact for constant curves.
-    ``out[POSITIVE]`` is 0 if equity ever stops being positive.
+
+# A sum of doubles waits for the one before it: four interleaved parts wait a quarter as long, and
+# unlike a sum in any order they are always added up the same way.
+
+
+@kernel
+def deviations_from(r: Floats, centre: float) -> tuple[float, float]:
+    """Sums of r − centre and of its square."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    aa, bb, cc, dd = 0.0, 0.0, 0.0, 0.0
+    whole = r.shape[0] - r.shape[0] % 4
+    for i in range(0, whole, 4):
+        w, x, y, z = r[i] - centre, r[i + 1] - centre, r[i + 2] - centre, r[i + 3] - centre
+        a, b, c, d = a + w, b + x, c + y, d + z
+        aa, bb, cc, dd = aa + w * w, bb + x * x, cc + y * y, dd + z * z
+    for i in range(whole, r.shape[0]):
+        w = r[i] - centre
+        a += w
+        aa += w * w
+    return (a + b) + (c + d), (aa + bb) + (cc + dd)
+
+
+@kernel
+def parts_below(r: Floats, centre: float) -> tuple[float, float]:
+    """Sums of r − centre over the negative r, and of its square."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    aa, bb, cc, dd = 0.0, 0.0, 0.0, 0.0
+    whole = r.shape[0] - r.shape[0] % 4
+    for i in range(0, whole, 4):
+        w = r[i] - centre if r[i] < 0.0 else 0.0
+        x = r[i + 1] - centre if r[i + 1] < 0.0 else 0.0
+        y = r[i + 2] - centre if r[i + 2] < 0.0 else 0.0
+        z = r[i + 3] - centre if r[i + 3] < 0.0 else 0.0
+        a, b, c, d = a + w, b + x, c + y, d + z
+        aa, bb, cc, dd = aa + w * w, bb + x * x, cc + y * y, dd + z * z
+    for i in range(whole, r.shape[0]):
+        w = r[i] - centre if r[i] < 0.0 else 0.0
+        a += w
+        aa += w * w
+    return (a + b) + (c + d), (aa + bb) + (cc + dd)
+
+
+@kernel
+def sum_above(r: Floats) -> float:
+    """Sum of the positive r."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    whole = r.shape[0] - r.shape[0] % 4
+    for i in range(0, whole, 4):
+        a += r[i] if r[i] > 0.0 else 0.0
+        b += r[i + 1] if r[i + 1] > 0.0 else 0.0
+        c += r[i + 2] if r[i + 2] > 0.0 else 0.0
+        d += r[i + 3] if r[i + 3] > 0.0 else 0.0
+    for i in range(whole, r.shape[0]):
+        a += r[i] if r[i] > 0.0 else 0.0
+    return (a + b) + (c + d)
+
+
+@kernel
+def lowest_of(x: Floats) -> float:
+    """Lowest value of a block."""
+    a, b, c, d = x[0], x[0], x[0], x[0]
+    whole = x.shape[0] - x.shape[0] % 4
+    for i in range(0, whole, 4):
+        a = x[i] if x[i] < a else a
+        b = x[i + 1] if x[i + 1] < b else b
+        c = x[i + 2] if x[i + 2] < c else c
+        d = x[i + 3] if x[i + 3] < d else d
+    for i in range(whole, x.shape[0]):
+        a = x[i] if x[i] < a else a
+    return min(min(a, b), min(c, d))
+
+
+@kernel
+def add_losses(r: Floats, m: Floats) -> None:
+    """Take the gains and losses of a block of returns into the moments."""
+    ups, downs = 0, 0
+    for i in range(r.shape[0]):
+        ups += 1 if r[i] > 0.0 else 0
+        downs += 1 if r[i] < 0.0 else 0
+    m[UPS] += ups
+    m[UP_SUM] += sum_above(r)
+    if downs == 0:
+        return
+    down, squares = parts_below(r, 0.0)
+    m[DOWN_SQUARES] += squares
+    mean = down / downs
+    rest, deviations = parts_below(r, mean)
+    deviations = max(deviations - rest * rest / downs, 0.0)
+    m[DOWNS], m[DOWN_MEAN], m[DOWN_DEVIATIONS] = merged(
+        m[DOWNS], m[DOWN_MEAN], m[DOWN_DEVIATIONS], float(downs), mean, deviations
+    )
+
+
+@kernel
+def merged(
+    n: float, mean: float, squares: float, more: float, their_mean: float, their_squares: float
+) -> tuple[float, float, float]:
+    """Count, mean and sum of squared deviations of two parts together."""
+    both = n + more
+    delta = their_mean - mean
+    return (
+        both,
+        mean + delta * (more / both),
+        squares + their_squares + delta * delta * (n * more / both),
+    )
+
+
+@kernel
+def add_returns(r: Floats, m: Floats) -> None:
+    """Take a block of returns into the moments."""
+    different, moving = 0, 0
+    for i in range(r.shape[0]):
+        different += 1 if r[i] != m[FIRST] else 0
+        moving += 1 if r[i] != 0.0 else 0
+    m[DIFFERENT] += different
+    size = float(r.shape[0])
+    mean, squares = 0.0, 0.0
+    if moving > 0:
+        mean = deviations_from(r, 0.0)[0] / size
+        rest, squares = deviations_from(r, mean)
+        squares = max(squares - rest * rest / size, 0.0)
+        add_losses(r, m)
+    m[COUNT], m[MEAN], m[SQUARES] = merged(m[COUNT], m[MEAN], m[SQUARES], size, mean, squares)
+
+
+@kernel
+def add_falls(equity: Floats, m: Floats) -> None:
+    """Follow peaks and what lies below them through a block of the curve."""
+    peak, trough, since, above = m[PEAK], m[TROUGH], m[SINCE], 0
+    for i in range(equity.shape[0]):
+        above += 1 if equity[i] >= peak else 0
+    if above == 0:
+        m[TROUGH] = min(trough, lowest_of(equity))
+        m[SINCE] = since + equity.shape[0]
+        return
+    for i in range(equity.shape[0]):
+        if equity[i] < peak:
+            trough = min(trough, equity[i])
+            since += 1.0
+            continue
+        if since > 0.0:
+            m[FALL] = min(m[FALL], trough / peak - 1.0)
+            m[LONGEST] = max(m[LONGEST], since)
+        peak, trough, since = equity[i], equity[i], 0.0
+    m[PEAK], m[TROUGH], m[SINCE] = peak, trough, since
+
+
+@kernel
+def moments(equity: Floats, initial: float, returns: Floats, m: Floats) -> bool:
+    """One pass over the curve; False if equity ever stops being positive."""
+    m[:] = 0.0
+    m[PEAK] = m[TROUGH] = initial
+    m[FIRST] = equity[0] / initial - 1.0
+    last = initial
+    for start in range(0, equity.shape[0], BLOCK):
+        block = equity[start : min(start + BLOCK, equity.shape[0])]
+        r = returns[: block.shape[0]]
+        if block_returns(block, last, r) > 0:
+            return False
+        last = float(block[block.shape[0] - 1])
+        add_returns(r, m)
+        add_falls(block, m)
+    m[FALL] = min(m[FALL], m[TROUGH] / m[PEAK] - 1.0)
+    m[OPEN] = 1.0 if 0.0 < m[SINCE] >= m[LONGEST] else 0.0
+    m[LONGEST] = max(m[LONGEST], m[SINCE])
+    return True
+
+
+@kernel
+def put(
+    values: Floats, reasons: Labels, which: int, defined: bool, value: float, reason: int
+) -> None:
+    """Write one metric, or why it is not defined."""
+    reasons[which] = 0
+    values[which] = value
+    if not defined:
+        reasons[which] = reason
+    elif not math.isfinite(value):
+        reasons[which] = OVERFLOW
+    if reasons[which] != 0:
+        values[which] = math.nan
+
+
+@kernel
+def measure(
+    equity: Floats,
+    account: Floats,
+    initial: float,
+    exposed: int,
+    day_ends: Ints,
+    year: float,
+    scratch: Floats,
+    m: Floats,
+    values: Floats,
+    reasons: Labels,
+) -> bool:
+    """Compute every metric of `contracts.backtest.METRICS`.
+
+    Parameters
+    ----------
+    equity : ndarray, shape (bars,), float64
+    account : ndarray, float64
+        Final account, see ``account``.
+    day_ends : ndarray, shape (days,), int64
+        Last bar of every UTC day.
+    year : float
+        Bars of a year, 252 · bars per day.
+    scratch : ndarray, shape (max(days, BLOCK),), float64
+    values, reasons : ndarray, shape (metrics,)
+        Filled; an undefined value is NaN.
+
+    Returns
+    -------
+    bool
+        Whether the longest recovery is still open.
     """
-    n = equity.shape[0]
-    last, peak, since, mean, square = initial, initial, 0, 0.0, 0.0
-    downside, up, ups, down_mean, down_square, downs = 0.0, 0.0, 0, 0.0, 0.0, 0
-    exposed, worst, longest = 0, 0.0, 0
-    for i in range(n):
-        if not last > 0.0:
-            out[POSITIVE] = 0.0
-            return
-        r = equity[i] / last - 1.0
-        last = equity[i]
-        delta = r - mean
-        mean += delta / (i + 1)
-        square += delta * (r - mean)
-        if r > 0.0:
-            up += r
-            ups += 1
-        elif r < 0.0:
-            downside += r * r
-            downs += 1
-            delta = r - down_mean
-            down_mean += delta / downs
-            down_square += delta * (r - down_mean)
-        exposed += 1 if qty[i] != 0.0 else 0
-        since = 0 if last >= peak else since + 1
-        peak = max(peak, last)
-        worst = min(worst, last / peak - 1.0)
-        longest = max(longest, since)
-    out[MEAN] = mean
-    out[STD] = math.sqrt(square / (n - 1))
-    out[DOWNSIDE] = math.sqrt(downside / n)
-    out[UP_MEAN] = up / ups if ups > 0 else math.nan
-    out[DOWN_STD] = math.sqrt(down_square / (downs - 1)) if downs > 1 else math.nan
-    out[DRAWDOWN] = worst
-    out[EXPOSURE] = exposed / n
-    out[RECOVERY] = longest
-    out[POSITIVE] = 1.0 if last > 0.0 else 0.0
-    out[DOWN_N] = downs
+    bars = equity.shape[0]
+    growth = float(equity[bars - 1] / initial)
+    put(values, reasons, TOTAL_RETURN, True, growth - 1.0, 0)
+    put(values, reasons, TURNOVER, True, account[NOTIONAL] / initial, 0)
+    put(values, reasons, EXPOSURE, True, exposed / bars, 0)
+    trade_ratios(account, values, reasons)
+    if not moments(equity, initial, scratch, m):
+        for which in range(values.shape[0]):
+            if which not in (TOTAL_RETURN, TURNOVER, TRADES, WIN_RATE, PROFIT_FACTOR):
+                put(values, reasons, which, False, 0.0, GONE)
+        return False
+    put(values, reasons, MAX_DRAWDOWN, True, m[FALL], 0)
+    put(values, reasons, RECOVERY, True, m[LONGEST], 0)
+    exponent = log(growth) * year / bars
+    put(values, reasons, ANNUAL_RETURN, exponent < 700.0, exp(min(exponent, 700.0)) - 1.0, GROWTH)
+    fell = m[FALL] < 0.0
+    put(
+        values, reasons, CALMAR, fell and exponent < 700.0,
+        values[ANNUAL_RETURN] / abs(m[FALL]) if fell else 0.0, GROWTH if fell else NO_FALL,
+    )  # fmt: skip
+    ratios(m, math.sqrt(year), values, reasons)
+    tail = tail_of_days(equity, initial, day_ends, scratch)
+    put(values, reasons, DAILY_P5, not math.isnan(tail[0]), tail[0], SHORT)
+    put(values, reasons, WORST, not math.isnan(tail[1]), tail[1], SHORT)
+    return m[OPEN] != 0.0
+
+
+@kernel
+def trade_ratios(account: Floats, values: Floats, reasons: Labels) -> None:
+    """What is counted by closed trades."""
+    closed, pains = account[WINS] + account[LOSSES], account[PAINS]
+    put(values, reasons, TRADES, True, closed, 0)
+    put(values, reasons, WIN_RATE, closed > 0.0, account[WINS] / max(closed, 1.0), NO_TRADE)
+    factor = account[GAINS] / pains if pains > 0.0 else 0.0
+    put(values, reasons, PROFIT_FACTOR, pains > 0.0, factor, NO_LOSER)
+
+
+@kernel
+def ratios(m: Floats, root: float, values: Floats, reasons: Labels) -> None:
+    """Volatility and the ratios of mean and deviation; those of a constant curve are 0."""
+    n, mean = m[COUNT], m[MEAN]
+    equal = m[DIFFERENT] == 0.0
+    flat = equal and m[FIRST] == 0.0
+    deviation = 0.0 if equal or n < 2.0 else math.sqrt(m[SQUARES] / (n - 1.0))
+    put(values, reasons, VOLATILITY, True, deviation * root, 0)
+    down = math.sqrt(m[DOWN_SQUARES] / n)
+    few = m[UPS] == 0.0 or m[DOWNS] < 2.0
+    spread = 0.0 if few else math.sqrt(m[DOWN_DEVIATIONS] / (m[DOWNS] - 1.0))
+    ratio(values, reasons, SHARPE, flat, mean, deviation, root, EQUAL)
+    ratio(values, reasons, SORTINO, flat, mean, down, root, NO_LOSS)
+    gain = 0.0 if few else m[UP_SUM] / m[UPS]
+    ratio(values, reasons, GAIN_LOSS_SORTINO, flat, gain, spread, root, FEW)
+
+
+@kernel
+def ratio(
+    values: Floats, reasons: Labels, which: int, flat: bool, above: float, below: float,
+    root: float, reason: int,
+) -> None:  # fmt: skip
+    """One annualised ratio."""
+    value = 0.0 if flat or below == 0.0 else above / below * root
+    put(values, reasons, which, flat or below > 0.0, value, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,119 +345,17 @@ class Report:
     reasons: dict[str, str]
 
 
-def report(
-    ts_ns: npt.NDArray[np.int64],
-    equity: Floats,
-    qty: Floats,
-    account: Floats,
-    initial_cash: float,
-    bars_per_day: float,
-    fills: int,
-) -> Report:
-    """Compute every metric of `contracts.backtest.METRICS`.
+def report(values: Floats, reasons: Labels) -> Report:
+    """Read what `measure` wrote.
 
     Parameters
     ----------
-    ts_ns, equity, qty : ndarray, shape (bars,)
-        Time, equity and signed quantity after each bar.
-    account : ndarray, float64
-        Final account, see ``engine.backtest.account``.
-    initial_cash, bars_per_day : float
-        Base of the first return, and of the annualisation.
-    fills : int
-        Number of fills.
+    values : ndarray, shape (metrics,), float64
+    reasons : ndarray, shape (metrics,), int8
     """
-    s = np.zeros(SUMMARY_SIZE)
-    summarise(equity, qty, initial_cash, s)
-    values: dict[str, float | None] = dict.fromkeys(METRICS)
-    values["trades"] = float(account[WINS] + account[LOSSES])
-    values["turnover"] = float(account[NOTIONAL] / initial_cash)
-    values["total_return"] = float(equity[-1] / initial_cash - 1.0)
-    reasons: dict[str, str] = {}
-    _ratios(values, reasons, account)
-    if s[POSITIVE] == 0.0:
-        gone = "equity fell to zero or below, so returns are not defined"
-        reasons |= {name: gone for name in METRICS if values[name] is None and name not in reasons}
-        return Report(values, reasons)
-    year = TRADING_DAYS_PER_YEAR * bars_per_day
-    values["exposure"] = float(s[EXPOSURE])
-    values["max_drawdown"] = float(s[DRAWDOWN])
-    values["recovery_bars"] = float(s[RECOVERY])
-    values["volatility"] = float(s[STD]) * math.sqrt(year)
-    growth = log(float(equity[-1] / initial_cash)) * year / equity.shape[0]
-    _set(values, reasons, "annual_return", growth < 700, exp(growth) - 1.0, "growth overflows")
-    flat = bool(s[STD] == 0.0 and s[MEAN] == 0.0)
-    root = math.sqrt(year)
-    _set(
-        values, reasons, "sharpe", flat or s[STD] > 0,
-        0.0 if flat else float(s[MEAN] / (s[STD] or 1.0)) * root, "all returns are equal",
-    )  # fmt: skip
-    _set(
-        values, reasons, "sortino", flat or s[DOWNSIDE] > 0,
-        0.0 if flat else float(np.divide(s[MEAN], s[DOWNSIDE] or 1.0)) * root, "no losing bar",
-    )  # fmt: skip
-    usable = not math.isnan(s[UP_MEAN]) and s[DOWN_STD] > 0
-    _set(
-        values, reasons, "gain_loss_sortino", flat or usable,
-        0.0 if flat else float(s[UP_MEAN] / s[DOWN_STD]) * root if usable else 0.0,
-        "too few winning or losing bars",
-    )  # fmt: skip
-    fell = s[DRAWDOWN] < 0
-    annual = values["annual_return"]
-    _set(
-        values, reasons, "calmar", fell and annual is not None,
-        (annual or 0.0) / abs(float(s[DRAWDOWN]) or 1.0),
-        "growth overflows" if fell else "no drawdown",
-    )  # fmt: skip
-    _daily(values, reasons, ts_ns, equity, initial_cash)
-    return Report(values, reasons)
-
-
-def _set(
-    values: dict[str, float | None],
-    reasons: dict[str, str],
-    name: str,
-    defined: bool,
-    value: float,
-    reason: str,
-) -> None:
-    if not defined:
-        reasons[name] = reason
-    elif not math.isfinite(value):
-        reasons[name] = "the ratio overflows"
-    else:
-        values[name] = value
-
-
-def _ratios(values: dict[str, float | None], reasons: dict[str, str], account: Floats) -> None:
-    closed = float(account[WINS] + account[LOSSES])
-    _set(
-        values, reasons, "win_rate", closed > 0,
-        float(account[WINS]) / (closed or 1.0), "no closed trade",
-    )  # fmt: skip
-    pains = float(account[PAINS])
-    _set(
-        values, reasons, "profit_factor", pains > 0,
-        float(account[GAINS]) / (pains or 1.0), "no losing trade",
-    )  # fmt: skip
-
-
-def _daily(
-    values: dict[str, float | None],
-    reasons: dict[str, str],
-    ts_ns: npt.NDArray[np.int64],
-    equity: Floats,
-    initial_cash: float,
-) -> None:
-    """Tail of the daily returns, compounded per UTC day; null below 20 days."""
-    day = ts_ns // DAY_NS
-    closes = equity[np.flatnonzero(np.append(np.diff(day) != 0, True))]
-    returns = closes / np.append(initial_cash, closes[:-1]) - 1.0
-    if returns.size < MIN_DAYS:
-        short = f"{returns.size} days; at least {MIN_DAYS} are needed"
-        reasons |= {"daily_return_p5": short, "worst_1pct_mean": short}
-        return
-    ordered = np.sort(returns)
-    worst = ordered[: int((ordered.size - 1) * 0.01) + 1]
-    values["daily_return_p5"] = float(np.percentile(ordered, 5))
-    values["worst_1pct_mean"] = float(sum(worst.tolist()) / worst.size)
+    told = dict(zip(METRICS, reasons.tolist(), strict=True))
+    found = dict(zip(METRICS, values.tolist(), strict=True))
+    return Report(
+        {name: None if told[name] else value for name, value in found.items()},
+        {name: REASONS[code] for name, code in told.items() if code},
+    )

@@ -1,14 +1,15 @@
 """The strategy language: expressions become programs over shared columns.
 
 Verbs: `compile_strategy` turns a validated ``StrategySpec`` into a `Program`,
-`fill_columns` computes the indicator columns that programs share. Execution of
-a program on bars lives in ``engine.backtest``; the document in
-``contracts.strategy``.
+`compile_sweep` many parameter sets of one into a `Sweep`; a `ColumnTable` holds the
+indicator columns that programs share. Execution on bars lives in
+``engine.backtest``; the document in ``contracts.strategy``.
 """
 
-from engine.dsl.columns import fill_columns
+from engine.dsl.columns import ColumnTable
 from engine.dsl.program import Program, compile_strategy
+from engine.dsl.sweep import Sweep, compile_sweep
 
-VERSION = "1"
+VERSION = "2"
 
-__all__ = ["VERSION", "Program", "compile_strategy", "fill_columns"]
+__all__ = ["VERSION", "ColumnTable", "Program", "Sweep", "compile_strategy", "compile_sweep"]

@@ -1,108 +1,136 @@
-"""Indicator columns: each unique (function, source, parameter) once per dataset.
+"""Indicator columns: each unique (function, sources, window) once per dataset.
 
 An undefined value (warm-up, division by zero) is NaN inside the engine and
-nowhere else. Which columns a strategy needs is decided in ``program``.
+nowhere else. Which columns a strategy needs is decided in ``program`` and
+``sweep``; the rolling functions are ``indicators``.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
-from engine.arrays import Floats
+from engine.arrays import Floats, Ints
+from engine.dsl import indicators, rolling
 from engine.dsl.program import ColumnSpec
-from engine.jit import kernel
+
+_ROLLING: Final[dict[str, Callable[[Floats, int, Floats], None]]] = {
+    "ma": indicators.moving_average,
+    "ema": indicators.ema,
+    "rsi": indicators.rsi,
+    "stdev": rolling.deviation,
+    "slope": rolling.slope,
+    "lag": indicators.lag,
+}
+_EXTREMES: Final = {"highest": indicators.highest, "lowest": indicators.lowest}
+_ARITHMETIC: Final = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+}
 
 
-@kernel
-def moving_average(x: Floats, n: int, out: Floats) -> None:
-    """Simple mean of the last n values; undefined while any of them is.
-
-    The running sum carries what rounding lost (Neumaier 1974), so that a mean depends
-    neither on the length of the series nor on a value that has left its window.
-    """
-    total, lost, filled = 0.0, 0.0, 0
-    for i in range(x.shape[0]):
-        if math.isnan(x[i]):
-            total, lost, filled = 0.0, 0.0, 0
-            out[i] = math.nan
-            continue
-        filled += 1
-        total, lost = add(total, lost, x[i])
-        if filled > n:
-            total, lost = add(total, lost, -x[i - n])
-        if not math.isfinite(total):
-            total, lost = 0.0, 0.0
-            for j in range(i - min(n, filled) + 1, i + 1):
-                total, lost = add(total, lost, x[j])
-        mean = (total + lost) / n
-        out[i] = mean if filled >= n and math.isfinite(mean) else math.nan
-
-
-@kernel
-def add(total: float, lost: float, value: float) -> tuple[float, float]:
-    """Sum and the rounding error it leaves out, after one more value."""
-    after = total + value
-    if abs(total) >= abs(value):
-        return after, lost + ((total - after) + value)
-    return after, lost + ((value - after) + total)
-
-
-def fill_columns(specs: tuple[ColumnSpec, ...], fields: dict[str, Floats]) -> Floats:
-    """Compute the columns of a program on one dataset.
+class ColumnTable:
+    """Columns of one dataset, as many at a time as fit a budget.
 
     Parameters
     ----------
-    specs : tuple of ColumnSpec
-        In an order in which sources come first.
-    fields : dict of str to ndarray, shape (bars,), float64
+    columns : sequence of ColumnSpec
+        All columns that may be asked for, sources first.
+    fields : mapping of str to ndarray, shape (bars,), float64
         ``open high low close volume`` in price units and lots.
+    capacity : int
+        Most columns held at once; grows if one request needs more.
 
-    Returns
-    -------
-    ndarray, shape (max(len(specs), 1), bars), float64
-        Undefined values are NaN.
+    Attributes
+    ----------
+    rows : ndarray, shape (capacity, bars + 1), float64
+        Column values from index 1; index 0 is the undefined bar before the first.
     """
-    bars = fields["close"].shape[0]
-    table = np.empty((max(len(specs), 1), bars))
-    for index, spec in enumerate(specs):
-        table[index] = _column(spec, [table[source] for source in spec.sources], fields)
-    return table
 
+    def __init__(
+        self, columns: Sequence[ColumnSpec], fields: Mapping[str, Floats], capacity: int
+    ) -> None:
+        self._columns = columns
+        self._fields = fields
+        self._row_of: dict[int, int] = {}
+        self._closures: dict[int, frozenset[int]] = {}
+        self.capacity = capacity
+        self.rows = self._empty(max(min(capacity, len(columns)), 1))
 
-def _column(spec: ColumnSpec, sources: list[Floats], fields: dict[str, Floats]) -> Floats:
-    if spec.function in fields:
-        return fields[spec.function]
-    bars = fields["close"].shape[0]
-    if spec.function == "constant":
-        return np.full(int(bars), spec.value, dtype=np.float64)
-    if spec.function == "ma":
-        out = np.empty(bars)
-        moving_average(sources[0], int(spec.value), out)
-        return out
-    if spec.function == "lag":
-        return _lagged(sources[0], int(spec.value))
-    return _elementwise(spec.function, sources)
+    @property
+    def holds_all(self) -> bool:
+        """Whether no column ever has to make way."""
+        return len(self._columns) <= self.capacity
 
+    def closure(self, column: int) -> frozenset[int]:
+        """A column and all that it is computed from."""
+        if column not in self._closures:
+            sources = self._columns[column].sources
+            below = (self.closure(source) for source in sources)
+            self._closures[column] = frozenset({column}).union(*below)
+        return self._closures[column]
 
-def _lagged(source: Floats, bars: int) -> Floats:
-    out = np.full(source.shape[0], np.nan)
-    kept = max(source.shape[0] - bars, 0)
-    out[source.shape[0] - kept :] = source[:kept]
-    return out
+    def require(self, wanted: Iterable[int]) -> Ints:
+        """Compute the columns that are wanted and not held; others may make way.
 
+        Returns
+        -------
+        ndarray, shape (len(columns),), int64
+            Row of every column that is wanted, −1 elsewhere.
+        """
+        needed = sorted(set[int]().union(*(self.closure(index) for index in set(wanted))))
+        missing = [index for index in needed if index not in self._row_of]
+        for index, row in zip(missing, self._free_rows(len(missing), set(needed)), strict=True):
+            self._row_of[index] = row
+            self._fill(self._columns[index], self.rows[row, 1:])
+        rows = np.full(len(self._columns), -1, dtype=np.int64)
+        for index in needed:
+            rows[index] = self._row_of[index]
+        return rows
 
-def _elementwise(function: str, sources: list[Floats]) -> Floats:
-    if function == "neg":
-        return -sources[0]
-    with np.errstate(all="ignore"):
-        if function == "+":
-            value = sources[0] + sources[1]
-        elif function == "-":
-            value = sources[0] - sources[1]
-        elif function == "*":
-            value = sources[0] * sources[1]
+    def _free_rows(self, count: int, needed: set[int]) -> list[int]:
+        used = set(self._row_of.values())
+        free = [row for row in range(self.rows.shape[0]) if row not in used]
+        leaving = [index for index in self._row_of if index not in needed]
+        free += [self._row_of.pop(index) for index in leaving[: max(count - len(free), 0)]]
+        if len(free) < count:
+            held = self.rows
+            self.rows = self._empty(held.shape[0] + count - len(free))
+            self.rows[: held.shape[0]] = held
+            free += range(held.shape[0], self.rows.shape[0])
+        return free[:count]
+
+    def _empty(self, rows: int) -> Floats:
+        table = np.empty((rows, self._fields["close"].shape[0] + 1))
+        table[:, 0] = np.nan
+        return table
+
+    def _fill(self, spec: ColumnSpec, out: Floats) -> None:
+        function, value = spec.function, float(spec.value)
+        sources = [self.rows[self._row_of[source], 1:] for source in spec.sources]
+        if function in self._fields:
+            out[:] = self._fields[function]
+        elif function == "constant":
+            out[:] = value
+        elif function == "atr":
+            high, low, close = sources
+            indicators.atr(high, low, close, int(value), out)
+        elif function in _ROLLING:
+            _ROLLING[function](sources[0], int(value), out)
+        elif function in _EXTREMES:
+            queue = np.empty(int(value), dtype=np.int64)
+            _EXTREMES[function](sources[0], int(value), queue, out)
+        elif function == "neg":
+            np.negative(sources[0], out=out)
         else:
-            value = sources[0] / sources[1]
-    return np.where(np.isfinite(value), value, np.nan)
+            with np.errstate(all="ignore"):
+                _ARITHMETIC[function](sources[0], sources[1], out=out)
+            out[~np.isfinite(out)] = math.nan
+
+
+__all__ = ["ColumnTable"]

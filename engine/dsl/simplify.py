@@ -34,7 +34,7 @@ _MIRROR: Final = {">": "<", ">=": "<="}
 def simplify(node: Node) -> Node:
     """Canonical form of a checked tree."""
     args = tuple(simplify(arg) for arg in node.args)
-    if node.op in ("num", "field"):
+    if node.op in ("num", "field", "param"):
         return Node(node.op, text=node.text, value=node.value)
     if node.op == "call":
         return Node("call", args, node.text)
@@ -53,7 +53,7 @@ def form(node: Node) -> Json:
     """Nested lists that stand for the tree in the hash and in ``--explain``."""
     if node.op == "num":
         return node.value
-    if node.op == "field":
+    if node.op in ("field", "param"):
         return node.text
     return [node.text or node.op, *(form(arg) for arg in node.args)]
 

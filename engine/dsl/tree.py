@@ -1,7 +1,8 @@
 """Text of an expression → typed tree, or an error with line and column.
 
 The grammar and the node types. Names and types are resolved in ``check``;
-nothing is ever evaluated as Python.
+nothing is ever evaluated as Python. What may have been meant by a text that does not
+parse is guessed in ``hints``.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ from lark import (
     UnexpectedInput,
     v_args,  # pyright: ignore[reportUnknownVariableType]
 )
+from lark.tree import Meta
 
 from contracts.errors import ContractError
+from engine.dsl.hints import spelling
 
 MAX_DEPTH: Final = 128
 MAX_PARENTHESES: Final = 32
@@ -60,7 +63,8 @@ class Node:
     """One operation: its name, its operands, and where it stands in the text.
 
     ``op`` is ``num`` (``value`` holds the number), ``name``, ``call`` (``text``
-    holds the name) or an operator such as ``+``, ``<``, ``and``, ``not``, ``neg``.
+    holds the name) or an operator such as ``+``, ``<``, ``and``, ``not``, ``neg``;
+    ``source`` is the piece of the text that it was read from.
     """
 
     op: str
@@ -69,51 +73,58 @@ class Node:
     value: float = 0.0
     line: int = 1
     column: int = 1
+    source: str = ""
 
 
-@v_args(inline=True)
+@v_args(inline=True, meta=True)
 class _Build(Transformer[Token, Node]):
     """Lark's parse → `Node`; operators of equal precedence associate to the left."""
 
-    def start(self, node: Node) -> Node:
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._text = text
+
+    def start(self, _meta: Meta, node: Node) -> Node:
         return node
 
-    def number(self, token: Token) -> Node:
-        return Node("num", value=float(token), line=_line(token), column=_column(token))
+    def number(self, meta: Meta, token: Token) -> Node:
+        return self._node("num", meta, meta, value=float(token))
 
-    def name(self, token: Token) -> Node:
-        return Node("name", text=str(token), line=_line(token), column=_column(token))
+    def name(self, meta: Meta, token: Token) -> Node:
+        return self._node("name", meta, meta, text=str(token))
 
-    def call(self, token: Token, *args: Node) -> Node:
-        return Node("call", args, str(token), line=_line(token), column=_column(token))
+    def call(self, meta: Meta, token: Token, *args: Node) -> Node:
+        return self._node("call", meta, meta, args, str(token))
 
-    def sign(self, token: Token, operand: Node) -> Node:
-        if token == "+":
-            return operand
-        return Node("neg", (operand,), line=_line(token), column=_column(token))
+    def sign(self, meta: Meta, token: Token, operand: Node) -> Node:
+        return operand if token == "+" else self._node("neg", meta, meta, (operand,))
 
-    def negate(self, operand: Node) -> Node:
-        return Node("not", (operand,), line=operand.line, column=operand.column)
+    def negate(self, meta: Meta, operand: Node) -> Node:
+        return self._node("not", meta, operand, (operand,))
 
-    def either(self, left: Node, right: Node) -> Node:
-        return Node("or", (left, right), line=left.line, column=left.column)
+    def either(self, meta: Meta, left: Node, right: Node) -> Node:
+        return self._node("or", meta, left, (left, right))
 
-    def both(self, left: Node, right: Node) -> Node:
-        return Node("and", (left, right), line=left.line, column=left.column)
+    def both(self, meta: Meta, left: Node, right: Node) -> Node:
+        return self._node("and", meta, left, (left, right))
 
-    def binary(self, left: Node, operator: Token, right: Node) -> Node:
-        return Node(str(operator), (left, right), line=left.line, column=left.column)
+    def binary(self, meta: Meta, left: Node, operator: Token, right: Node) -> Node:
+        return self._node(str(operator), meta, left, (left, right))
+
+    def _node(
+        self,
+        op: str,
+        meta: Meta,
+        place: Meta | Node,
+        args: tuple[Node, ...] = (),
+        text: str = "",
+        value: float = 0.0,
+    ) -> Node:
+        source = self._text[meta.start_pos : meta.end_pos]
+        return Node(op, args, text, value, place.line, place.column, source)
 
 
-def _line(token: Token) -> int:
-    return token.line or 1
-
-
-def _column(token: Token) -> int:
-    return token.column or 1
-
-
-_PARSER: Final = Lark(GRAMMAR, parser="lalr", maybe_placeholders=False)
+_PARSER: Final = Lark(GRAMMAR, parser="lalr", maybe_placeholders=False, propagate_positions=True)
 
 
 def parse(text: str, loc: str) -> Node:
@@ -137,15 +148,17 @@ def parse(text: str, loc: str) -> Node:
         tree = _PARSER.parse(text)  # pyright: ignore[reportUnknownMemberType]
     except UnexpectedInput as error:
         line, column = max(error.line, 1), max(error.column, 1)
+        at = error.pos_in_stream or 0
+        ends = getattr(getattr(error, "token", None), "type", "") == "$END"
         raise ContractError(
             "DSL_PARSE_ERROR",
-            f"the expression does not parse near {text[error.pos_in_stream or 0 :][:20]!r}",
+            f"the expression does not parse near {text[at:][:20]!r}",
             f"{loc} line {line} column {column}",
-            ("write a comparison such as: ma(close, 10) > ma(close, 30)",),
+            (spelling(text, len(text.rstrip()) if ends else at),),
         ) from error
     if _depth(tree) > MAX_DEPTH:
         raise too_large(loc, f"it nests more than {MAX_DEPTH} operations")
-    return cast(Node, _Build().transform(tree))  # pyright: ignore[reportUnknownMemberType]
+    return cast(Node, _Build(text).transform(tree))  # pyright: ignore[reportUnknownMemberType]
 
 
 def too_large(loc: str, why: str) -> ContractError:

@@ -2,13 +2,14 @@
 
 import pytest
 
-from contracts.columns import BARS, EQUITY, LABELS, SCHEMAS, SUMMARY, TRADES
+from contracts.columns import BARS, EQUITY, LABELS, OHLCV, SCHEMAS, SUMMARY, TRADES
 
-SERIES = (BARS, LABELS, EQUITY, TRADES)
+SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES)
 
 LAYOUTS = {
     "bars 1": "ts_ns:int64 open_ticks:int64 high_ticks:int64 low_ticks:int64 close_ticks:int64 "
     "volume_lots:int64",
+    "ohlcv 1": "ts_ns:int64 open:float64 high:float64 low:float64 close:float64 volume:float64",
     "labels 1": "ts_ns:int64 label:int8",
     "equity 1": "ts_ns:int64 equity:float64 cash:float64 position_qty:float64",
     "trades 1": "ts_ns:int64 bar:int64 side:int8 qty:float64 price:float64 fee:float64 "
@@ -50,5 +51,5 @@ def test_a_row_of_a_series_begins_with_its_instant_in_nanoseconds(schema):
 def test_what_is_counted_in_ticks_lots_or_nanoseconds_is_an_integer():
     units = ("_ns", "_ticks", "_lots")
     counted = [c for schema in SCHEMAS for c in schema.columns if c.name.endswith(units)]
-    assert len(counted) == 9
+    assert len(counted) == 10
     assert {column.kind for column in counted} == {"int64"}

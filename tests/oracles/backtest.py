@@ -1,26 +1,27 @@
 """A strategy executed bar by bar in plain Python: the oracle of ``engine.backtest``.
 
-Written from the description of the engine alone, with its own ledger. `run` gives the curve, the
-fills and the counts, `measure` the metrics. Conditions are evaluated by
-tests/oracles/expressions.py.
+Written from docs/backtest.md alone, with its own ledger. `run` gives the curve, the fills and the
+counts; `measure`, the metrics, is written in metrics.py. Conditions are evaluated by
+tests/oracles/expressions.py; scenarios worked out by hand are in test_backtest.py.
 """
 
-import itertools
 import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.oracles import expressions
+from tests.oracles.metrics import measure
 
-DAY_NS = 86_400_000_000_000
-MIN_DAYS = 20
-YEAR_DAYS = 252
+__all__ = ["NO_RULE", "Fill", "Run", "measure", "run", "slippage_bps"]
+
+BPS = 1e-4
+NO_RULE = -1
 
 
 @dataclass
 class Fill:
-    """One fill; ``rule`` decided it."""
+    """One fill; ``rule`` decided it, or is `NO_RULE` and ``leave`` names the exit."""
 
     bar: int
     side: int
@@ -30,6 +31,11 @@ class Fill:
     slippage: float
     realised_pnl: float
     rule: int
+    leave: str = ""
+
+    @property
+    def reason(self) -> str:
+        return self.leave or f"rule {self.rule}"
 
 
 @dataclass
@@ -44,251 +50,272 @@ class Run:
     rejected: int = 0
     conflicts: int = 0
 
-
-@dataclass
-class Ledger:
-    """Cash, the signed quantity held, and what one unit of it cost on average."""
-
-    cash: float
-    qty: float = 0.0
-    average: float = 0.0
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"fills": len(self.fills), "rejected": self.rejected, "conflicts": self.conflicts}
 
 
 @dataclass
-class Order:
-    """A decision that waits for its bar."""
+class Decision:
+    """What a rule asked for on the close of a bar; ``kind`` is market, limit or stop."""
 
     action: str
     rule: int
-    due: int
+    kind: str
+    offset: float
+    close: float
+
+
+@dataclass
+class Touch:
+    """Something to fill: at a price before slippage, on a side, up to a position of ``target``."""
+
+    kind: str
+    side: int
+    price: float
+    target: int
+    rule: int = NO_RULE
+    leave: str = ""
+
+
+@dataclass
+class Resting:
+    """An order that waits for its level."""
+
+    decision: Decision
+    side: int
+    level: float
 
 
 def run(document: dict, columns: expressions.Columns, settings: dict) -> Run:
     """Execute a strategy document on float columns.
 
-    ``settings`` holds initial_cash, bar_delay, fee_bps, base_bps, k_vol, window_bars.
+    ``settings`` holds initial_cash, bar_delay, fee_bps, base_bps, k_vol, window_bars, and may hold
+    gap_policy ("touch" without it) and lot_size (none without it).
     """
-    params = _bound(document.get("params", {}))
-    conditions = [expressions.parse(rule["if"]) for rule in document["rules"]]
-    actions = [rule["then"] for rule in document["rules"]]
-    ledger, waiting, result = Ledger(settings["initial_cash"]), None, Run()
-    for t, close in enumerate(columns["close"]):
-        if waiting is not None and waiting.due == t:
-            _execute(waiting, t, document["risk"], columns["close"], settings, ledger, result)
-            waiting = None
+    rules, delay = Rules(document, columns), settings["bar_delay"]
+    account = Account(document["risk"], columns, settings)
+    decided: list[Decision | None] = []
+    for bar, close in enumerate(columns["close"]):
+        arrived = decided[bar - delay] if 1 <= delay <= bar else None
+        if arrived is not None:
+            account.arrive(arrived)
+        account.inside(bar)
+        decided.append(rules.decide(bar, account.result))
+        due = decided[bar] if delay == 0 else arrived
+        if due is not None and due.kind == "market":
+            account.at_close(bar, account.target(due.action), due.rule)
+        account.leave_when_held_too_long(bar)
+        account.mark(close)
+        if delay == 0 and due is not None:
+            account.arrive(due)
+    return account.result
+
+
+class Rules:
+    """The rules of a strategy, asked bar by bar."""
+
+    def __init__(self, document: dict, columns: expressions.Columns):
+        self.rules = document["rules"]
+        self.conditions = [expressions.parse(rule["if"]) for rule in self.rules]
+        self.params = {
+            name: float(value["default"] if isinstance(value, dict) else value)
+            for name, value in document.get("params", {}).items()
+        }
+        self.columns = columns
+        self.memo: dict = {}
+
+    def decide(self, bar: int, result: Run) -> Decision | None:
+        """The decision of a bar, None without one and for hold; writes down what was decided."""
         true = [
             rule
-            for rule, condition in enumerate(conditions)
-            if expressions.value_at(condition, t, columns, params) is True
+            for rule, condition in enumerate(self.conditions)
+            if expressions.value_at(condition, bar, self.columns, self.params, self.memo) is True
         ]
-        result.decisions.append(true[0] if true else -1)
-        if len({actions[rule] for rule in true}) > 1:
+        result.decisions.append(true[0] if true else NO_RULE)
+        if len({self.rules[rule]["then"] for rule in true}) > 1:
             result.conflicts += 1
-        if true and actions[true[0]] != "hold":
-            waiting = _next_order(waiting, actions[true[0]], true[0], t + settings["bar_delay"])
-        if waiting is not None and settings["bar_delay"] == 0:
-            _execute(waiting, t, document["risk"], columns["close"], settings, ledger, result)
-            waiting = None
-        result.equity.append(ledger.cash + ledger.qty * close)
-        result.cash.append(ledger.cash)
-        result.qty.append(ledger.qty)
-    return result
+        if not true or self.rules[true[0]]["then"] == "hold":
+            return None
+        chosen = self.rules[true[0]]
+        order = chosen.get("order") or {}
+        offset = order.get("offset_bps", 0.0) * BPS
+        close = self.columns["close"][bar]
+        return Decision(chosen["then"], true[0], order.get("type", "market"), offset, close)
 
 
-def _bound(params: dict) -> dict[str, float]:
-    return {
-        name: float(value["default"] if isinstance(value, dict) else value)
-        for name, value in params.items()
-    }
+class Account:
+    """Cash, the position and the resting order, moved through one bar after the other."""
 
+    def __init__(self, risk: dict, columns: expressions.Columns, settings: dict):
+        self.risk, self.columns, self.settings = risk, columns, settings
+        self.cash = settings["initial_cash"]
+        self.qty = 0.0
+        self.average = 0.0
+        self.opened = -1
+        self.emptied: int | None = None
+        self.resting: Resting | None = None
+        self.result = Run()
 
-def _next_order(waiting: Order | None, action: str, rule: int, due: int) -> Order:
-    """The order that waits after a decision: an equal one stays, so that it is ever filled."""
-    if waiting is not None and waiting.action == action:
-        return waiting
-    return Order(action, rule, due)
+    @property
+    def held(self) -> int:
+        """1 while long, -1 while short, 0 while flat."""
+        return (self.qty > 0) - (self.qty < 0)
 
+    def target(self, action: str) -> int:
+        """The position that an action asks for."""
+        if action == "sell" and not self.risk.get("allow_short", False):
+            return 0
+        return {"buy": 1, "sell": -1, "close": 0}[action]
 
-def _execute(
-    order: Order,
-    t: int,
-    risk: dict,
-    closes: Sequence[float],
-    settings: dict,
-    ledger: Ledger,
-    result: Run,
-) -> None:
-    """Turn an order into its fills: the closing one first, then the opening one."""
-    target = {"buy": 1, "sell": -1, "close": 0}[order.action]
-    if target == -1 and not risk.get("allow_short", False):
-        target = 0
-    held = (ledger.qty > 0) - (ledger.qty < 0)
-    if held == target:
-        return
-    slip = slippage_bps(closes, t, settings) / 1e4
-    fee = settings["fee_bps"] / 1e4
-    floor = -risk.get("max_margin", 0.0)
-    if held != 0:
-        side = -held
-        price = closes[t] * (1 + side * slip)
-        if not _fill(order, t, side, abs(ledger.qty), price, closes[t], fee, floor, ledger, result):
+    def arrive(self, decision: Decision) -> None:
+        self.resting = None
+        side = {"buy": 1, "sell": -1, "close": -self.held}[decision.action]
+        if decision.kind == "market" or side == 0:
             return
-    if target != 0:
-        price = closes[t] * (1 + target * slip)
-        qty = _size(risk["sizing"], ledger.cash, price, fee)
-        _fill(order, t, target, qty, price, closes[t], fee, floor, ledger, result)
+        away = -side if decision.kind == "limit" else side
+        self.resting = Resting(decision, side, decision.close * (1 + away * decision.offset))
 
+    def inside(self, bar: int) -> None:
+        """Fill at most one of the touched: the worst price, then a stop, an exit, the stop-loss."""
+        exits, order = self._touched_exits(bar), self._touched_order(bar)
+        if exits and order is not None and order.target == self.held:
+            order = None
+        touched = exits if order is None else [*exits, order]
+        if not touched:
+            return
+        assert len({one.side for one in touched}) == 1, "all that is touched has one side"
+        worst = max(touched, key=lambda one: (one.side * one.price, one.kind == "stop"))
+        if worst is order:
+            self.resting = None
+        slip = self._slippage(bar - 1) if worst.kind == "stop" else 0.0
+        self._execute(bar, worst, slip)
 
-def _size(sizing: dict, equity: float, price: float, fee: float) -> float:
-    if sizing["type"] == "fixed_qty":
-        return sizing["qty"]
-    return equity * sizing["percent"] / 100 / (price * (1 + fee)) if price > 0 else 0.0
+    def at_close(self, bar: int, target: int, rule: int = NO_RULE, leave: str = "") -> None:
+        price = self.columns["close"][bar]
+        side = target or -self.held
+        self._execute(bar, Touch("market", side, price, target, rule, leave), self._slippage(bar))
 
+    def leave_when_held_too_long(self, bar: int) -> None:
+        most = self.risk.get("max_holding_bars")
+        if most is not None and self.held != 0 and bar - self.opened >= most:
+            self.at_close(bar, 0, leave="max_holding")
 
-def _fill(
-    order: Order,
-    t: int,
-    side: int,
-    qty: float,
-    price: float,
-    close: float,
-    fee_rate: float,
-    floor: float,
-    ledger: Ledger,
-    result: Run,
-) -> bool:
-    fee = qty * price * fee_rate
-    cash = ledger.cash - side * qty * price - fee
-    rounding = 1e-9 * (abs(ledger.cash) + abs(qty * price))
-    if qty <= 0 or price <= 0 or cash < floor - rounding:
-        result.rejected += 1
-        return False
-    closing = ledger.qty != 0
-    realised = ledger.qty * (price - ledger.average) if closing else 0.0
-    ledger.cash = cash
-    ledger.qty = 0.0 if closing else side * qty
-    ledger.average = 0.0 if closing else price
-    slip = qty * abs(price - close)
-    result.fills.append(Fill(t, side, qty, price, fee, slip, realised, order.rule))
-    return True
+    def mark(self, close: float) -> None:
+        self.result.equity.append(self.cash + self.qty * close)
+        self.result.cash.append(self.cash)
+        self.result.qty.append(self.qty)
+
+    def _touched_exits(self, bar: int) -> list[Touch]:
+        """The touched exits of the position, the stop-loss before the trailing stop."""
+        if self.held == 0:
+            return []
+        later = slice(self.opened + 1, bar)
+        best = max([self.average, *self.columns["high"][later]])
+        if self.held < 0:
+            best = min([self.average, *self.columns["low"][later]])
+        exits = [
+            ("stop_loss", "stop", self.average, -self.held),
+            ("trailing_stop", "stop", best, -self.held),
+            ("take_profit", "limit", self.average, self.held),
+        ]
+        touched = []
+        for name, kind, start, direction in exits:
+            bps = self.risk.get(f"{name}_bps")
+            if bps is None:
+                continue
+            price = self._touch(bar, kind, -self.held, start * (1 + direction * (bps * BPS)))
+            if price is not None:
+                touched.append(Touch(kind, -self.held, price, 0, leave=name))
+        return touched
+
+    def _touched_order(self, bar: int) -> Touch | None:
+        """The resting order if it is touched; one that would open waits while nothing may."""
+        if self.resting is None:
+            return None
+        decision, side = self.resting.decision, self.resting.side
+        target = self.target(decision.action)
+        if self.held == 0 and target != 0 and self._cooling(bar):
+            return None
+        price = self._touch(bar, decision.kind, side, self.resting.level)
+        if price is None:
+            return None
+        return Touch(decision.kind, side, price, target, decision.rule)
+
+    def _touch(self, bar: int, kind: str, side: int, level: float) -> float | None:
+        """The price before slippage at which a level is filled on a bar, None if it is not."""
+        opened, high, low = (self.columns[name][bar] for name in ("open", "high", "low"))
+        if kind == "stop":
+            if side > 0:
+                return max(opened, level) if high >= level else None
+            return min(opened, level) if low <= level else None
+        if self.settings.get("gap_policy", "touch") == "touch":
+            return level if low <= level <= high else None
+        if side > 0:
+            return min(opened, level) if low <= level else None
+        return max(opened, level) if high >= level else None
+
+    def _cooling(self, bar: int) -> bool:
+        pause = self.risk.get("cooldown_bars")
+        return pause is not None and self.emptied is not None and bar - self.emptied <= pause
+
+    def _slippage(self, bar: int) -> float:
+        return slippage_bps(self.columns["close"], bar, self.settings) * BPS
+
+    def _execute(self, bar: int, touch: Touch, slip: float) -> None:
+        """Close what is there, then open what is asked for."""
+        if self.held == touch.target:
+            return
+        price = touch.price * (1 + touch.side * slip)
+        if self.held != 0 and not self._fill(bar, touch, abs(self.qty), price):
+            return
+        if touch.target != 0 and not self._cooling(bar):
+            self._fill(bar, touch, self._size(price), price)
+
+    def _size(self, price: float) -> float:
+        """The quantity to open at a price, 0 if there is none."""
+        if price <= 0:
+            return 0.0
+        sizing, fee = self.risk["sizing"], self.settings["fee_bps"] * BPS
+        if sizing["type"] == "fixed_qty":
+            qty = sizing["qty"]
+        elif sizing["type"] == "risk_bps":
+            stop = self.risk.get("stop_loss_bps") or self.risk["trailing_stop_bps"]
+            qty = self.cash * (sizing["bps"] / stop) / price
+        else:
+            qty = self.cash * (sizing["percent"] / 100) / (price * (1 + fee))
+        lot = self.settings.get("lot_size")
+        return qty if lot is None else math.floor(qty / lot) * lot
+
+    def _fill(self, bar: int, touch: Touch, qty: float, price: float) -> bool:
+        """Fill, or reject and count."""
+        notional = qty * price
+        fee = notional * (self.settings["fee_bps"] * BPS)
+        cash = self.cash - touch.side * notional - fee
+        rounding = 1e-9 * max(self.cash + self.qty * price, notional)
+        floor = -self.risk.get("max_margin", 0.0)
+        if qty <= 0 or price <= 0 or cash < floor - rounding:
+            self.result.rejected += 1
+            return False
+        closing = self.held != 0
+        pnl = self.qty * (price - self.average) if closing else 0.0
+        self.cash = cash
+        self.qty = 0.0 if closing else touch.side * qty
+        self.average = 0.0 if closing else price
+        if closing:
+            self.emptied = bar
+        else:
+            self.opened = bar
+        slip = qty * abs(price - touch.price)
+        self.result.fills.append(
+            Fill(bar, touch.side, qty, price, fee, slip, pnl, touch.rule, touch.leave)
+        )
+        return True
 
 
 def slippage_bps(closes: Sequence[float], t: int, settings: dict) -> float:
-    """Slippage of a fill on bar ``t``: a base and a share of the recent deviation."""
+    """Slippage with the returns up to bar ``t``: a base and a share of their deviation."""
     first = max(1, t - settings["window_bars"] + 1)
     returns = [1e4 * math.log(closes[u] / closes[u - 1]) for u in range(first, t + 1)]
     deviation = statistics.pstdev(returns) if len(returns) >= 2 else 0.0
     return settings["base_bps"] + settings["k_vol"] * deviation
-
-
-def measure(
-    result: Run, ts_ns: Sequence[int], initial_cash: float, bars_per_day: float
-) -> dict[str, float | None]:
-    """Every metric; None where it is undefined, all but four if equity is ever lost."""
-    curve = [initial_cash, *result.equity]
-    nets = _closed_trades(result.fills)
-    metrics: dict[str, float | None] = {
-        "total_return": curve[-1] / initial_cash - 1,
-        "turnover": sum(fill.qty * fill.price for fill in result.fills) / initial_cash,
-        "trades": len(nets),
-        "win_rate": sum(net > 0 for net in nets) / len(nets) if nets else None,
-        "profit_factor": _ratio(
-            sum(net for net in nets if net > 0), -sum(net for net in nets if net <= 0), 1.0
-        ),
-    }
-    if min(curve) <= 0:
-        return metrics
-    returns = [after / before - 1 for before, after in itertools.pairwise(curve)]
-    return (
-        metrics
-        | _of_returns(returns, YEAR_DAYS * bars_per_day)
-        | {
-            "exposure": sum(qty != 0 for qty in result.qty) / len(returns),
-            "recovery_bars": _longest_recovery(curve),
-            **_of_days(_daily_returns(curve, ts_ns)),
-        }
-    )
-
-
-def _of_returns(returns: list[float], year: float) -> dict[str, float | None]:
-    """Ratios over bars; a curve that never moves has Sharpe and Sortino ratios of 0."""
-    mean, deviation = statistics.fmean(returns), statistics.stdev(returns)
-    below = math.sqrt(sum(min(r, 0.0) ** 2 for r in returns) / len(returns))
-    wealth = [1.0]
-    for r in returns:
-        wealth.append(wealth[-1] * (1 + r))
-    peaks = itertools.accumulate(wealth, max)
-    drawdown = min(value / peak - 1 for value, peak in zip(wealth, peaks, strict=True))
-    growth = math.log(wealth[-1]) * year / len(returns)
-    annual = math.expm1(growth) if growth < 700 else None
-    still = 0.0 if all(r == 0 for r in returns) else None
-    return {
-        "annual_return": annual,
-        "volatility": deviation * math.sqrt(year),
-        "sharpe": _ratio(mean, deviation, math.sqrt(year), still),
-        "sortino": _ratio(mean, below, math.sqrt(year), still),
-        "gain_loss_sortino": _gain_loss(returns, math.sqrt(year), still),
-        "max_drawdown": drawdown,
-        "calmar": None if annual is None else _ratio(annual, -drawdown, 1.0),
-    }
-
-
-def _of_days(days: list[float]) -> dict[str, float | None]:
-    if len(days) < MIN_DAYS:
-        return {"daily_return_p5": None, "worst_1pct_mean": None}
-    worst = sorted(days)[: int((len(days) - 1) * 0.01) + 1]
-    return {"daily_return_p5": _percentile(days, 0.05), "worst_1pct_mean": statistics.fmean(worst)}
-
-
-def _closed_trades(fills: list[Fill]) -> list[float]:
-    """Profit of every closed position, net of the fees of both its fills."""
-    nets, entry_fee, is_open = [], 0.0, False
-    for fill in fills:
-        if is_open:
-            nets.append(fill.realised_pnl - fill.fee - entry_fee)
-        entry_fee, is_open = fill.fee, not is_open
-    return nets
-
-
-def _ratio(
-    numerator: float, denominator: float, factor: float, undefined: float | None = None
-) -> float | None:
-    if denominator == 0:
-        return undefined
-    value = numerator / denominator * factor
-    return value if math.isfinite(value) else None
-
-
-def _gain_loss(returns: list[float], factor: float, undefined: float | None) -> float | None:
-    gains, losses = [r for r in returns if r > 0], [r for r in returns if r < 0]
-    if not gains or len(losses) < 2:
-        return undefined
-    return _ratio(statistics.fmean(gains), statistics.stdev(losses), factor)
-
-
-def _daily_returns(curve: list[float], ts_ns: Sequence[int]) -> list[float]:
-    """Return of every UTC day, from the last equity before it to its last."""
-    last: dict[int, float] = {}
-    for ts, value in zip(ts_ns, curve[1:], strict=True):
-        last[ts // DAY_NS] = value
-    ends = [curve[0], *last.values()]
-    return [after / before - 1 for before, after in itertools.pairwise(ends)]
-
-
-def _percentile(values: list[float], share: float) -> float:
-    """Linear between the two nearest order statistics."""
-    ranked = sorted(values)
-    place = share * (len(ranked) - 1)
-    low = int(place)
-    high = min(low + 1, len(ranked) - 1)
-    return ranked[low] + (place - low) * (ranked[high] - ranked[low])
-
-
-def _longest_recovery(curve: list[float]) -> int:
-    """Most bars from a peak until equity is back at it; one still open counts to the end."""
-    longest, peak = 0, 0
-    for t, value in enumerate(curve):
-        if value >= curve[peak]:
-            peak = t
-        longest = max(longest, t - peak)
-    return longest

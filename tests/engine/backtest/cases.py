@@ -18,6 +18,7 @@ from contracts.strategy import StrategySpec, load_strategy, strategy_from
 from engine.backtest import Dataset, Evaluation, Outcome, kernels, run
 from engine.dsl import compile_strategy
 from engine.paths import simulate
+from islandflow_resources import results
 from tests.contracts.fixture_files import FOLDER
 from tests.properties.strategies import STEP_NS, Columns, bars, document
 
@@ -57,6 +58,36 @@ CASES: dict[str, tuple[Document, Columns, Document]] = {
         bars("jumps", 200, 2),
         PLAIN | {"bar_delay": 2, "fee_bps": 10.0},
     ),
+    "orders and exits on gaps": (
+        document(
+            [
+                {
+                    "if": "rsi(close, 5) < 45",
+                    "then": "buy",
+                    "order": {"type": "limit", "offset_bps": 20},
+                },
+                {
+                    "if": "close > highest(lag(high, 1), 9)",
+                    "then": "sell",
+                    "order": {"type": "stop", "offset_bps": 5},
+                },
+                {"if": "slope(close, 6) > 0 and stdev(close, 6) > atr(6)", "then": "close"},
+                {"if": "ema(close, 4) > bbands(close, 8, 1.5, upper)", "then": "buy"},
+            ],
+            {
+                "sizing": {"type": "risk_bps", "bps": 20},
+                "stop_loss_bps": 80,
+                "take_profit_bps": 150,
+                "trailing_stop_bps": 120,
+                "max_holding_bars": 12,
+                "cooldown_bars": 2,
+                "allow_short": True,
+                "max_margin": 50_000,
+            },
+        ),
+        bars("gaps", 300, 5),
+        PLAIN | {"fee_bps": 3.0, "base_bps": 1.0, "gap_policy": "open", "lot_size": 0.5},
+    ),
     "days": (
         document(
             [
@@ -88,7 +119,8 @@ def priced(*closes: float) -> Columns:
 def settings(flat: Document) -> BacktestSettings:
     slippage = {name: flat[name] for name in ("base_bps", "k_vol", "window_bars")}
     costs = {"fee_bps": flat["fee_bps"], "slippage": slippage}
-    named = {"initial_cash": flat["initial_cash"], "bar_delay": flat["bar_delay"]}
+    names = ("initial_cash", "bar_delay", "gap_policy", "lot_size")
+    named = {name: flat[name] for name in names if name in flat}
     return BacktestSettings.model_validate({**named, "costs": costs})
 
 
@@ -110,9 +142,13 @@ def outcome(
 
 def curves(found: Outcome) -> dict[str, np.ndarray]:
     """The arrays of an outcome, none of which may be missing."""
-    kept = {name: getattr(found, name) for name in ("equity", "cash", "qty", "trades")}
-    assert all(isinstance(value, np.ndarray) for value in kept.values())
-    return kept
+    assert found.curves is not None
+    return {name: getattr(found.curves, name) for name in ("equity", "cash", "qty", "trades")}
+
+
+def reason(code: float) -> str:
+    """What a trade's number says, as it is stored."""
+    return results.reason_name(code)
 
 
 def digest(found: Outcome) -> str:
@@ -121,7 +157,7 @@ def digest(found: Outcome) -> str:
     for name, values in sorted(curves(found).items()):
         total.update(f"{name} {values.shape} {values.dtype}".encode())
         total.update(np.ascontiguousarray(values).tobytes())
-    counts = [found.fills, found.rejected_orders, found.conflicts]
+    counts = [found.fills, found.rejected_orders, found.conflicts, found.recovery_open]
     report = [found.report.values, found.report.reasons, found.final_equity, found.final_qty]
     total.update(json.dumps([*counts, *report]).encode())
     return total.hexdigest()

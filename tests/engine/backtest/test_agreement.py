@@ -14,7 +14,7 @@ from contracts.strategy import strategy_from
 from engine.backtest import audit
 from engine.backtest import run as run_engine
 from engine.dsl import compile_strategy
-from tests.engine.backtest.cases import CASES, PLAIN, curves, dataset, evaluation
+from tests.engine.backtest.cases import CASES, PLAIN, curves, dataset, evaluation, reason
 from tests.oracles import backtest as oracle
 from tests.properties import strategies
 
@@ -43,8 +43,8 @@ def assert_agrees(document, columns, flat):
 def assert_fills_agree(trades, fills, scale):
     assert len(trades) == len(fills)
     for row, fill in zip(trades.tolist(), fills, strict=True):
-        bar, side, qty, price, fee, slippage, pnl, rule = row
-        assert (bar, side, rule) == (fill.bar, fill.side, fill.rule)
+        bar, side, qty, price, fee, slippage, pnl, code = row
+        assert (bar, side, reason(code)) == (fill.bar, fill.side, fill.reason)
         assert (qty, price) == pytest.approx((fill.qty, fill.price), rel=EXACT)
         small = (fee, slippage, pnl)
         wanted = (fill.fee, fill.slippage, fill.realised_pnl)
@@ -101,6 +101,11 @@ def test_busy_long_and_short_trading_agrees_at_every_delay(delay, seed):
     columns = strategies.bars("jumps" if seed % 5 == 0 else "walk", 150, seed)
     wanted, _ = assert_agrees(strategies.document(rules, risk), columns, flat)
     assert wanted.fills
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_orders_exits_and_gaps_agree(seed):
+    assert_agrees(*strategies.busy(seed))
 
 
 def test_a_condition_that_fills_the_stack_agrees():

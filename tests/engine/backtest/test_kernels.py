@@ -108,24 +108,14 @@ def test_equity_is_marked_at_the_close_after_the_closing_fill():
     assert rows[2, 2] == pytest.approx(cash * 0.5 / (20 * 1.01), rel=1e-12)
 
 
-def test_an_equal_waiting_order_stays_so_that_it_is_ever_filled():
+def test_every_decision_is_filled_after_the_delay_whatever_is_decided_meanwhile():
     found = traded([10, 11, 12, 13, 14], [1, 1, 1, 1, 1], bar_delay=3)
     assert fills(found) == [(3, 1, 0)]
+    found = traded([10] * 8, [1, 3, 0, 1, 0, 0, 0, 0], bar_delay=2)
+    assert fills(found) == [(2, 1, 0), (3, -1, 2), (5, 1, 0)]
 
 
-def test_an_equal_decision_of_another_rule_leaves_the_waiting_order_alone():
-    found = traded([10, 11, 12], [1, 2, 0], ("buy", "buy", "close"), bar_delay=2)
-    assert fills(found) == [(2, 1, 0)]
-
-
-def test_another_decision_replaces_the_waiting_order_and_waits_anew():
-    found = traded([10] * 6, [1, 0, 0, 3, 1, 0], bar_delay=2)
-    assert fills(found) == [(2, 1, 0)]
-    found = traded([10] * 8, [1, 3, 0, 0, 0, 0, 0, 0], bar_delay=2)
-    assert fills(found) == []
-
-
-def test_hold_decides_but_cancels_no_waiting_order():
+def test_hold_decides_and_does_nothing():
     found = traded([10] * 4, [1, 4, 0, 0], ("buy", "sell", "close", "hold"), bar_delay=2)
     assert fills(found) == [(2, 1, 0)]
 

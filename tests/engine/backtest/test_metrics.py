@@ -16,7 +16,8 @@ from contracts.backtest import METRICS, bars_per_day
 from contracts.errors import ContractError
 from engine.backtest import Outcome, run
 from engine.backtest.account import ACCOUNT_SIZE
-from engine.backtest.metrics import report
+from engine.backtest.daily import last_bars_of_days
+from engine.backtest.metrics import BLOCK, MOMENTS_SIZE, measure, report
 from tests.engine.backtest.cases import (
     CASES,
     crossover,
@@ -42,8 +43,13 @@ RULES = [{"if": "close > open", "then": "buy"}, {"if": "close < open", "then": "
 def measured(equity, step_ns=60_000_000_000, per_day=1440.0, initial=100.0):
     """Metrics of a curve made by hand, without a position."""
     curve = np.array(equity, dtype=np.float64)
-    made = times(curve.size, step_ns)
-    return report(made, curve, np.zeros(curve.size), np.zeros(ACCOUNT_SIZE), initial, per_day, 0)
+    ends = last_bars_of_days(times(curve.size, step_ns))
+    values, reasons = np.zeros(len(METRICS)), np.zeros(len(METRICS), dtype=np.int8)
+    measure(
+        curve, np.zeros(ACCOUNT_SIZE), initial, 0, ends, 252 * per_day,
+        np.empty(max(BLOCK, ends.size)), np.empty(MOMENTS_SIZE), values, reasons,
+    )  # fmt: skip
+    return report(values, reasons)
 
 
 def numbers(found: Outcome) -> dict[str, Any]:
@@ -73,8 +79,8 @@ def assert_total(found):
 def oracles_metrics(found, data, initial):
     kept = curves(found)
     fills = [
-        oracle.Fill(int(bar), int(side), qty, price, fee, slippage, pnl, int(rule))
-        for bar, side, qty, price, fee, slippage, pnl, rule in kept["trades"].tolist()
+        oracle.Fill(int(bar), int(side), qty, price, fee, slippage, pnl, int(code))
+        for bar, side, qty, price, fee, slippage, pnl, code in kept["trades"].tolist()
     ]
     result = oracle.Run(equity=kept["equity"].tolist(), qty=kept["qty"].tolist(), fills=fills)
     per_day = bars_per_day(data.timeframe)
@@ -87,7 +93,9 @@ def test_the_metrics_of_a_named_case_are_the_oracles(name):
     data = dataset(columns)
     [found] = run([data], [evaluation(document, flat)])
     assert_total(found.report)
-    assert_equal_metrics(found.report, oracles_metrics(found, data, flat["initial_cash"]))
+    wanted = oracles_metrics(found, data, flat["initial_cash"])
+    assert_equal_metrics(found.report, wanted)
+    assert found.recovery_open == wanted["recovery_open"]
     assert found.fills > 5
 
 
@@ -111,6 +119,7 @@ def test_the_metrics_of_any_run_are_the_oracles_and_never_nan(document, columns,
     assert_total(found.report)
     wanted = oracles_metrics(found, data, flat["initial_cash"])
     assert_equal_metrics(found.report, wanted)
+    assert found.recovery_open == wanted.get("recovery_open", False)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -208,7 +217,7 @@ def test_daily_metrics_need_twenty_days(days):
     found = measured(curve, DAY_NS // 24, 24.0)
     names = ("daily_return_p5", "worst_1pct_mean")
     assert [found.values[name] is None for name in names] == [days < 20] * 2
-    assert all(found.reasons[name].startswith("19 days") for name in names if days < 20)
+    assert all(found.reasons[name].startswith("fewer than 20") for name in names if days < 20)
     assert_total(found)
 
 

@@ -1,0 +1,206 @@
+"""Backtests made once: look every request up, evaluate what is missing, store, record.
+
+The one place of that policy for results, for the graph and the command line alike; a
+damaged result is put aside and made again, because it is a cache. Where results lie
+is ``results``, datasets are ``materialise``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from contracts.backtest import BacktestSettings
+from contracts.errors import IntegrityError, IslandflowError, Problem
+from engine import backtest
+from islandflow_resources import results
+from islandflow_resources.backtest_data import BacktestData
+from islandflow_resources.datasets import Dataset
+from islandflow_resources.engine_runtime import EngineRuntime
+from islandflow_resources.object_store import CONCURRENCY, ObjectStore
+from islandflow_resources.results import ResultRef, StoredResult
+
+if TYPE_CHECKING:
+    from islandflow_resources.database import Database
+    from islandflow_resources.models import RunResult
+    from islandflow_resources.strategies import StrategyList
+
+_BYTES_PER_BAR = 400
+"""What one evaluation holds per bar until it is stored: curves, and their tables twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeResults:
+    """Results of every strategy on one dataset, or the problem that stopped them.
+
+    ``skipped`` says which strategies do not fit the dataset, and why; ``quarantined``
+    names damaged objects that were put aside and made again.
+    """
+
+    dataset: Dataset
+    data: BacktestData
+    results: tuple[StoredResult, ...]
+    skipped: tuple[str, ...]
+    quarantined: tuple[str, ...]
+    seconds: float
+    problem: Problem | None = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """One dataset on its way: what is asked for, and what has been found so far."""
+
+    dataset: Dataset
+    data: BacktestData
+    refs: list[ResultRef]
+    skipped: list[str]
+    found: dict[str, StoredResult] = field(default_factory=dict[str, StoredResult])
+    quarantined: list[str] = field(default_factory=list[str])
+    seconds: float = 0.0
+    problem: Problem | None = None
+
+
+def make_results(
+    store: ObjectStore,
+    database: Database,
+    runtime: EngineRuntime,
+    inputs: Iterable[Dataset],
+    listed: StrategyList,
+    settings: BacktestSettings,
+    run_id: str,
+) -> Iterator[MadeResults]:
+    """Yield, for every dataset in order, the results of all strategies that fit it.
+
+    A strategy fits if it trades the timeframe and looks back on no more bars than
+    there are.
+    """
+    stream = iter(inputs)
+    while chunk := list(islice(stream, CONCURRENCY)):
+        works = [_planned(dataset, listed, settings) for dataset in chunk]
+        _find(store, works)
+        for work in works:
+            _make_missing(store, runtime, work)
+        database.record_results(
+            [_result_row(work, result, run_id) for work in works for result in work.found.values()]
+        )
+        yield from (_finished(work) for work in works)
+
+
+def make_result(
+    store: ObjectStore, runtime: EngineRuntime, ref: ResultRef
+) -> tuple[StoredResult, tuple[str, ...]]:
+    """One result, found or made, and the damaged objects that had to make way.
+
+    Raises
+    ------
+    ContractError
+        If the bars cannot be traded by the strategy.
+    """
+    quarantined: list[str] = []
+    found = _looked_up(store, ref, quarantined)
+    if found is None:
+        with runtime.computing():
+            [outcome] = backtest.run([ref.data.bars], [results.evaluation(ref)])
+        found = results.publish(store, ref, outcome)
+    return found, tuple(quarantined)
+
+
+def _planned(dataset: Dataset, listed: StrategyList, settings: BacktestSettings) -> _Work:
+    spec = dataset.ref.spec
+    digest = dataset.manifest.content_digest
+    data = BacktestData.of_dataset(dataset.table, spec, digest).first(settings.max_bars)
+    refs: list[ResultRef] = []
+    skipped: list[str] = []
+    for strategy, program in zip(listed.strategies, listed.programs, strict=True):
+        if strategy.timeframe != spec.timeframe:
+            skipped.append(f"{strategy.id} trades {strategy.timeframe}, not {spec.timeframe}")
+        elif program.longest_window > data.bars.bars:
+            skipped.append(f"{strategy.id} looks back on {program.longest_window} bars")
+        else:
+            refs.append(ResultRef(strategy, program, settings, data))
+    return _Work(dataset, data, refs, skipped)
+
+
+def _find(store: ObjectStore, works: Sequence[_Work]) -> None:
+    """Look up all requests of some datasets, many at once."""
+    start = time.perf_counter()
+    pairs = [(work, ref) for work in works for ref in work.refs]
+    found = store.concurrently(lambda pair: _looked_up(store, pair[1], pair[0].quarantined), pairs)
+    for (work, ref), stored in zip(pairs, found, strict=True):
+        if stored is not None:
+            work.found[ref.cache_key] = stored
+    each = (time.perf_counter() - start) / max(len(works), 1)
+    for work in works:
+        work.seconds += each
+
+
+def _make_missing(store: ObjectStore, runtime: EngineRuntime, work: _Work) -> None:
+    """Evaluate and store what was not found, as many at once as memory allows."""
+    start = time.perf_counter()
+    missing = [ref for ref in work.refs if ref.cache_key not in work.found]
+    size = runtime.items_within(work.data.bars.bars * _BYTES_PER_BAR)
+    try:
+        for first in range(0, len(missing), size):
+            part = missing[first : first + size]
+            outcomes = backtest.run(
+                [work.data.bars], [results.evaluation(ref) for ref in part], runtime.threads
+            )
+            stored = store.concurrently(
+                lambda pair: results.publish(store, *pair), zip(part, outcomes, strict=True)
+            )
+            work.found.update({one.result.cache_key: one for one in stored})
+    except IslandflowError as error:
+        if error.retryable:
+            raise
+        work.problem = error.problems[0]
+        work.found.clear()
+    work.seconds += time.perf_counter() - start
+
+
+def _looked_up(store: ObjectStore, ref: ResultRef, quarantined: list[str]) -> StoredResult | None:
+    try:
+        return results.lookup(store, ref)
+    except IntegrityError:
+        quarantined.extend(results.discard(store, ref))
+        return None
+
+
+def _finished(work: _Work) -> MadeResults:
+    kept = tuple(work.found[ref.cache_key] for ref in work.refs if ref.cache_key in work.found)
+    return MadeResults(
+        work.dataset,
+        work.data,
+        kept,
+        tuple(work.skipped),
+        tuple(work.quarantined),
+        work.seconds,
+        work.problem,
+    )
+
+
+def _result_row(work: _Work, stored: StoredResult, run_id: str) -> RunResult:
+    # Imported here: one backtest from the command line needs no database.
+    from islandflow_resources.models import RunResult
+
+    result, spec = stored.result, work.dataset.ref.spec
+    return RunResult(
+        cache_key=result.cache_key,
+        scenario_key=spec.partition_key,
+        scenario_hash=spec.scenario_hash,
+        seed=work.dataset.ref.seed,
+        strategy_id=result.strategy_id,
+        strategy_hash=result.strategy_hash,
+        dataset_digest=result.data_digest,
+        settings_hash=stored.ref.settings.settings_hash,
+        version=result.version,
+        run_id=run_id,
+        bars=result.bars,
+        trades=int(result.metrics["trades"] or 0),
+        final_equity=result.final_equity,
+        sharpe=result.metrics["sharpe"],
+        max_drawdown=result.metrics["max_drawdown"],
+        metrics=result.metrics,
+    )
