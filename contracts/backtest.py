@@ -88,7 +88,8 @@ class BacktestResult(Model):
     recovery_open : bool
         Whether ``recovery_bars`` counts a fall that had not recovered by the last bar.
     file_digests : dict
-        ``blake3:…`` over the bytes of the stored files, by name.
+        ``blake3:…`` over the bytes of the stored files, by name; under ``result.json`` the
+        ``sha256:…`` of this document without these digests.
     """
 
     cache_key: Digest

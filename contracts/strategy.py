@@ -258,8 +258,9 @@ def _key(part: str) -> str:
 
 def _example(key: str, siblings: Document) -> Json:
     """What to write for a missing field; a bound of a range like its other numbers."""
-    numbers = [siblings[name] for name in ("default", "min", "max") if name in siblings]
-    return _EXAMPLES[key] if key in _EXAMPLES or not numbers else numbers[0]
+    numbers = [siblings.get(name) for name in ("default", "min", "max")]
+    like = next((number for number in numbers if isinstance(number, int | float)), 20)
+    return _EXAMPLES.get(key, like)
 
 
 def _refuse_unbounded(document: Document) -> None:

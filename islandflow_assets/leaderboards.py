@@ -5,6 +5,8 @@ make everything it was asked for fails; a leaderboard ranks the strategies. The
 results are ``backtests``; the numbers ``engine.backtest``.
 """
 
+from typing import Any
+
 import dagster as dg
 import pyarrow as pa
 
@@ -115,7 +117,7 @@ screening_leaderboard = _leaderboard_asset(
 
 def _metadata(
     store: ObjectStore, summary: StoredSummary, layout: TableSchema, results: int
-) -> dict[str, dg.RawMetadataValue]:
+) -> dict[str, Any]:
     table: pa.Table = summary.table
     return {
         layout.name: stored_table(table, layout),

@@ -35,6 +35,7 @@ from islandflow_resources.tables import (
 WHAT = "backtest_result"
 VERSION = f"{dsl.VERSION}.{backtest.VERSION}"
 FILES = ("equity.parquet", "trades.parquet", "metrics.json")
+_OWN = "result.json"
 _EXITS = {
     orders.BY_STOP_LOSS: "stop_loss",
     orders.BY_TAKE_PROFIT: "take_profit",
@@ -136,8 +137,8 @@ def publish(store: ObjectStore, ref: ResultRef, outcome: backtest.Outcome) -> St
     result = _describe(ref, outcome, curve.content_digest, fills.content_digest)
     metrics = _metrics(result)
     store.put_exact(f"{ref.prefix}/metrics.json", metrics)
-    digests = (curve.file_digest, fills.file_digest, file_digest(metrics))
-    sealed = dict(zip(FILES, digests, strict=True))
+    digests = (curve.file_digest, fills.file_digest, file_digest(metrics), meaning_digest(result))
+    sealed = dict(zip((*FILES, _OWN), digests, strict=True))
     result = result.model_copy(update={"file_digests": sealed})
     store.put_exact(ref.result_key, _text(result))
     return StoredResult(ref, result, used_cache=False)
@@ -181,7 +182,8 @@ def _parsed(store: ObjectStore, ref: ResultRef, stated: bytes) -> BacktestResult
         result = BacktestResult.model_validate_json(stated)
     except ValueError as error:
         raise _damaged(store, ref.result_key) from error
-    if result.cache_key != ref.cache_key or stated != _text(result):
+    sealed = result.file_digests.get(_OWN) == meaning_digest(result)
+    if result.cache_key != ref.cache_key or not sealed or stated != _text(result):
         raise _damaged(store, ref.result_key)
     return result
 

@@ -69,7 +69,7 @@ def next_event(decided: Labels, start: int, idle: int) -> int:
         if bar % 8 == 0 and bar + 8 <= count and words[bar // 8] == NONE:
             bar += 8
             continue
-        rule = decided[bar]
+        rule = int(decided[bar])
         if rule != NONE and not (idle >> rule) & 1:
             return bar
         bar += 1
@@ -151,7 +151,7 @@ def simulate(
             if bar >= count:
                 break
         before, held, money = account[FILLS], account[QTY], account[CASH]
-        arrived = decided[bar - delay] if bar >= delay else NONE
+        arrived = int(decided[bar - delay]) if bar >= delay else NONE
         if arrived != NONE and delay > 0:
             rest(
                 order, account, rules[arrived, ORDER], rules[arrived, ACTION],

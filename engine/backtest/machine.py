@@ -226,6 +226,6 @@ def decide(
             )  # fmt: skip
             merge(stack[0, 1 : size + 1], k, rules[k, ACTION], block, actions, odd)
         for i in range(size):
-            conflicts += odd[i]
+            conflicts += 1 if odd[i] != 0 else 0
             block[i] = NONE if actions[i] == 0 else block[i]
     return conflicts

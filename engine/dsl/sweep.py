@@ -102,7 +102,7 @@ def compile_sweep(
     [[0, 1], [0, 2], [0, 1]]
     """
     values = _values(spec, params)
-    conditions = resolve(spec, dict.fromkeys(spec.params))
+    conditions = resolve(spec, dict.fromkeys(spec.params), bars)
     refuse_static(spec.rules, conditions)
     _refuse_factors(spec, values)
     lowered = lower(spec.rules, conditions)
@@ -177,8 +177,9 @@ def _refuse_factors(spec: StrategySpec, values: Mapping[str, Floats]) -> None:
     """Factors become plain constants of the code, so that they are looked up in the text."""
     for index, rule in enumerate(spec.rules):
         for name in factor_names(parse(rule.condition, f"/rules/{index}/if")):
-            if name in values and values[name].min() < 0.0:
-                value = float(values[name][values[name] < 0.0][0])
+            negative = [value for value in values.get(name, ()) if value < 0.0]
+            if negative:
+                value = float(negative[0])
                 message = f"the factor {value:g} of bbands is negative"
                 hints = (f"give {-value:g}",)
                 raise _in_row("DSL_PARAM_OUT_OF_RANGE", message, name, values[name], value, hints)

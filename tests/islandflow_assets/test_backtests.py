@@ -113,7 +113,7 @@ def test_the_metadata_of_a_result_is_what_a_person_asks_for(again):
     _, run, _ = again
     for one in run.materialised(keys.BACKTEST_RESULT).values():
         assert {
-            *("equity", "metrics", "dagster/row_count", "uri", "cache_keys"),
+            *("equity", "drawdown", "metrics", "dagster/row_count", "uri", "cache_keys"),
             *("used_cache", "quarantined", "seconds"),
         } <= set(one.metadata)
         assert one.metadata["equity"].value.startswith(f"![{one.partition}")
@@ -202,7 +202,7 @@ def test_a_market_that_no_strategy_trades_is_named(graph):
     [hourly] = graph.register(market(CALM, timeframe="1h"))
     run = graph.run_one(Partition(hourly, 1))
     assert not run.success
-    assert run.failures(keys.ACCOUNT_BALANCES) == {f"{hourly}|1": "STRATEGY_TIMEFRAME"}
+    assert run.failures(keys.ACCOUNT_BALANCES) == {f"{hourly}|1": "STRATEGY_NONE_FITS"}
     assert sorted(run.materialised(keys.SCENARIO_DATASET)) == [f"{hourly}|1"]
 
 

@@ -5,7 +5,7 @@ import re
 import dagster as dg
 
 from islandflow_jobs.definitions import build_definitions, defs
-from islandflow_jobs.jobs import INBOX
+from islandflow_jobs.jobs import SCENARIO_INBOX
 from islandflow_resources.folder_store import FolderStore
 from tests.graph import CALM, QUIET, write_json
 
@@ -38,12 +38,12 @@ def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
 
 def test_a_replaced_resource_is_the_one_that_runs_use(graph, tmp_path):
     other = FolderStore(tmp_path / "other")
-    (tmp_path / "other" / INBOX).mkdir(parents=True)
-    write_json(tmp_path / "other" / INBOX / "a.json", CALM | {"id": "elsewhere"})
+    (tmp_path / "other" / SCENARIO_INBOX).mkdir(parents=True)
+    write_json(tmp_path / "other" / SCENARIO_INBOX / "a.json", CALM | {"id": "elsewhere"})
     replaced = {"store": dg.ResourceDefinition.hardcoded_resource(other)}
     job = build_definitions(replaced).resolve_job_def("register_inbox")
     before = graph.objects()
     assert job.execute_in_process(instance=graph.instance, run_config=QUIET).success
     assert graph.scenario_keys[-1].startswith("elsewhere-")
-    assert other.keys(INBOX) == []
+    assert other.keys(SCENARIO_INBOX) == []
     assert graph.objects() == before

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import INBOX, REGISTERED
+from islandflow_jobs.jobs import SCENARIO_INBOX, REGISTERED
 from tests.graph import CALM, QUIET, Run, market
 
 
@@ -13,7 +13,7 @@ def drop(graph, **documents):
     """Put documents into the inbox by file name."""
     for name, data in documents.items():
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        graph.resources.store.put_if_absent(f"{INBOX}{name}.json", content)
+        graph.resources.store.put_if_absent(f"{SCENARIO_INBOX}{name}.json", content)
 
 
 def empty_the_inbox(graph):
@@ -32,9 +32,9 @@ def test_a_document_in_the_inbox_becomes_a_partition_and_leaves_it(graph):
     assert empty_the_inbox(graph).success
     assert graph.scenario_keys[-1] == market(CALM, id="fresh").partition_key
     assert "5" in graph.instance.get_dynamic_partitions("seed")
-    assert under(graph, INBOX) == []
+    assert under(graph, SCENARIO_INBOX) == []
     [kept] = under(graph, REGISTERED)
-    assert kept.endswith(f"/{INBOX}fresh.json")
+    assert kept.endswith(f"/{SCENARIO_INBOX}fresh.json")
 
 
 BROKEN = {
@@ -52,7 +52,7 @@ def test_broken_documents_lie_in_quarantine_with_their_errors_and_block_nobody(g
     good = {f"good_{name}": CALM | {"id": f"good_{name}"} for name in ("a", "z")}
     drop(graph, **BROKEN, **good)
     assert empty_the_inbox(graph).success
-    assert under(graph, INBOX) == []
+    assert under(graph, SCENARIO_INBOX) == []
     assert len(under(graph, REGISTERED)) == 2
     assert len(graph.scenario_keys) == 4
     aside = under(graph, "quarantine/")
@@ -61,7 +61,7 @@ def test_broken_documents_lie_in_quarantine_with_their_errors_and_block_nobody(g
         [document] = [key for key in aside if key.endswith(f"/{name}.json")]
         assert graph.resources.store.get(document) == content
         errors = json.loads(graph.resources.store.get(f"{document.rpartition('/')[0]}/errors.json"))
-        assert errors["document"] == f"{INBOX}{name}.json"
+        assert errors["document"] == f"{SCENARIO_INBOX}{name}.json"
         assert all(problem["code"] and problem["message"] for problem in errors["problems"])
 
 
@@ -75,11 +75,11 @@ def test_every_problem_of_a_document_stands_in_its_errors(graph):
 
 @pytest.mark.parametrize("name", ["Ünïcode näme.json", "no extension", "deep/er/spec.json"])
 def test_a_file_of_any_name_is_taken(graph, name):
-    folder = graph.resources.store.root / INBOX
+    folder = graph.resources.store.root / SCENARIO_INBOX
     (folder / name).parent.mkdir(parents=True)
     (folder / name).write_text(json.dumps(CALM | {"id": "named"}), "utf-8")
     assert empty_the_inbox(graph).success
-    assert under(graph, INBOX) == []
+    assert under(graph, SCENARIO_INBOX) == []
     assert graph.scenario_keys[-1] == market(CALM, id="named").partition_key
 
 

@@ -6,8 +6,8 @@ import dagster as dg
 import pytest
 
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import INBOX
-from islandflow_jobs.sensors import scenario_inbox
+from islandflow_jobs.jobs import SCENARIO_INBOX
+from islandflow_jobs.sensors import inbox
 from tests.graph import CALM, QUIET
 
 
@@ -17,13 +17,13 @@ def tick(graph):
         context = dg.build_sensor_context(
             instance=graph.instance, resources={"store": graph.resources.store}
         )
-        return scenario_inbox(context)
+        return inbox(context)
 
     return once
 
 
 def drop(graph, name, document):
-    graph.resources.store.put_if_absent(f"{INBOX}{name}.json", json.dumps(document).encode())
+    graph.resources.store.put_if_absent(f"{SCENARIO_INBOX}{name}.json", json.dumps(document).encode())
 
 
 def test_an_empty_inbox_is_skipped(tick):

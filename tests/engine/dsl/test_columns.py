@@ -1,6 +1,7 @@
-"""Indicator columns equal naive ones on any series, and NaN stands for undefined.
+"""The table of columns: values of the kernels, each column once, as many at a time as fit.
 
-How conditions use them is tested in tests/engine/backtest/test_agreement.py.
+What the kernels compute is tested in test_indicators.py, how conditions use columns in
+tests/engine/backtest/test_agreement.py.
 """
 
 import math
@@ -12,104 +13,89 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from contracts.strategy import strategy_from
-from engine.dsl import compile_strategy, fill_columns
-from engine.dsl.columns import moving_average
+from engine.dsl import ColumnTable, compile_strategy, compile_sweep, indicators, rolling
 from tests.oracles import expressions
 from tests.properties import strategies
 
-LEAVES = {"if": "close < 1", "then": "close"}
 EXACT = 1e-9
+PARAMS = {"fast": 4.0, "level": 100.5}
 SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
+BARS = strategies.bars("walk", 120, 1)
+SPARSE = BARS | {"volume": np.where(np.arange(120) % 50 == 30, 0.0, BARS["volume"])}
 
 
-def mean(x, n):
+def program(*texts):
+    """Program of one rule per numeric term, none of which is computed on the stack."""
+    rules = [{"if": f"lag({text}, 0) > 1", "then": "close"} for text in texts]
+    return compile_strategy(strategy_from(strategies.document(rules)))
+
+
+def values(text, columns):
+    """A numeric term on every bar, as a table computes it."""
+    compiled = program(text)
+    specs = compiled.lowered.columns
+    table = ColumnTable(specs, columns, len(specs))
+    rows = table.require([len(specs) - 1])
+    return table.rows[rows[-1], 1:].copy()
+
+
+def kernel(function, x, n):
     out = np.full(len(x), 99.0)
-    moving_average(np.array(x, dtype=np.float64), n, out)
+    function(x, n, out)
     return out
 
 
-def naive_mean(x, n):
-    """Mean of every window from its exact sum; NaN before the first and over a NaN."""
-    windows = [x[max(0, i - n + 1) : i + 1] for i in range(len(x))]
-    return [
-        math.fsum(window) / n if len(window) == n and not np.isnan(window).any() else math.nan
-        for window in windows
-    ]
+def extremes(function, x, n):
+    out = np.full(len(x), 99.0)
+    function(x, n, np.empty(n, dtype=np.int64), out)
+    return out
 
 
-def column(text, columns):
-    """Values of a numeric term on every bar, as a program computes them."""
-    rules = [{"if": f"crossover({text}, open - 1e9)", "then": "buy"}, LEAVES]
-    program = compile_strategy(strategy_from(strategies.document(rules)))
-    table = fill_columns(program.columns, columns)
-    return table[program.code[0, 1] >> 32]
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 20, 97])
-@pytest.mark.parametrize("kind", ["walk", "flat", "up", "jumps", "zigzag"])
-def test_a_mean_is_the_naive_one(n, kind):
-    for count in (1, 2, n, n + 1, 600):
-        x = strategies.bars(kind, count, n)["close"]
-        np.testing.assert_allclose(mean(x, n), naive_mean(x, n), rtol=EXACT, atol=0)
-
-
-@hypothesis_settings(max_examples=120)
-@given(
-    st.lists(st.floats(-1e12, 1e12) | st.just(math.nan), max_size=60),
-    st.integers(1, 12),
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("ma", indicators.moving_average),
+        ("ema", indicators.ema),
+        ("rsi", indicators.rsi),
+        ("lag", indicators.lag),
+        ("stdev", rolling.deviation),
+        ("slope", rolling.slope),
+    ],
 )
-def test_a_mean_of_any_numbers_is_the_naive_one(x, n):
-    scale = max((abs(value) for value in x if not math.isnan(value)), default=0.0)
-    np.testing.assert_allclose(
-        mean(x, n), naive_mean(np.array(x), n), rtol=EXACT, atol=1e-18 * scale
+@pytest.mark.parametrize("n", [2, 3, 14, 120, 121])
+def test_a_column_is_what_its_kernel_computes(name, function, n):
+    ratio = np.divide(
+        SPARSE["close"], SPARSE["volume"], out=np.full(120, np.nan), where=SPARSE["volume"] != 0
     )
+    for text, x in (("close", SPARSE["close"]), ("close / volume", ratio)):
+        found = values(f"{name}({text}, {n})", SPARSE)
+        assert found.tobytes() == kernel(function, x, n).tobytes()
 
 
-def test_a_mean_is_undefined_until_its_window_is_full_and_again_after_a_gap():
-    nan = math.nan
-    found = mean([1, 2, 3, nan, 5, 6, 7, 8], 3)
-    np.testing.assert_array_equal(found, [nan, nan, 2, nan, nan, nan, 6, 7])
-    assert np.isnan(mean([1, 2], 3)).all()
-    assert mean([], 3).size == 0
+@pytest.mark.parametrize("n", [1, 2, 14, 200])
+def test_extremes_and_ranges_are_what_their_kernels_compute(n):
+    for name in ("highest", "lowest"):
+        wanted = extremes(getattr(indicators, name), BARS["high"], n)
+        assert values(f"{name}(high, {n})", BARS).tobytes() == wanted.tobytes()
+    out = np.full(120, 99.0)
+    indicators.atr(BARS["high"], BARS["low"], BARS["close"], n, out)
+    assert values(f"atr({n})", BARS).tobytes() == out.tobytes()
 
 
-def test_a_mean_does_not_drift_over_a_million_bars():
-    rng = np.random.default_rng(1)
-    x = np.abs(100 + np.cumsum(rng.normal(0, 0.05, 1_000_000))) + 0.01
-    found = mean(x, 50)
-    for bar in [*range(49, 1_000_000, 9_973), 999_999]:
-        wanted = math.fsum(x[bar - 49 : bar + 1]) / 50
-        assert found[bar] == pytest.approx(wanted, rel=1e-14)
-
-
-def test_a_value_that_left_the_window_leaves_no_trace():
-    x = np.ones(400)
-    x[[20, 150, 151]] = 1e15
-    x[300] = 1e308
-    found = mean(x, 7)
-    far = np.ones(400, dtype=bool)
-    for spike in (20, 150, 151, 300):
-        far[spike : spike + 7] = False
-    far[:6] = False
-    assert set(found[far].tolist()) == {1.0}
-
-
-@pytest.mark.parametrize("price", [100.1, 0.1, 0.37, 99.99, 1e-5, 12345.678])
-def test_the_mean_of_a_flat_series_never_moves(price):
-    for n in (1, 3, 7, 20, 100):
-        assert len(set(mean([price] * 3000, n)[n - 1 :].tolist())) == 1
-
-
-def test_a_sum_beyond_the_doubles_is_undefined_and_forgotten():
-    found = mean([1, 1e308, 1e308, 1e308, 2, 2, 2, 2], 3)
-    assert np.isnan(found[:5]).tolist() == [True, True, True, True, True]
-    assert found[6:].tolist() == [2, 2]
+def test_a_column_of_a_column_is_computed_from_it():
+    mean = kernel(indicators.moving_average, BARS["close"], 5)
+    assert (
+        values("rsi(ma(close, 5), 7)", BARS).tobytes() == kernel(indicators.rsi, mean, 7).tobytes()
+    )
+    spread = BARS["high"] - -BARS["low"] * 2.5
+    wanted = kernel(rolling.deviation, spread, 9)
+    assert values("stdev(high - -low * 2.5, 9)", BARS).tobytes() == wanted.tobytes()
 
 
 def test_a_lag_looks_back_and_is_undefined_before():
     columns = strategies.bars("walk", 10, 1)
     for n in (0, 1, 9, 10, 11):
-        found = column(f"lag(close, {n})", columns)
+        found = values(f"lag(close, {n})", columns)
         assert np.isnan(found[:n]).all()
         assert found[n:].tolist() == columns["close"][: max(0, 10 - n)].tolist()
 
@@ -117,32 +103,122 @@ def test_a_lag_looks_back_and_is_undefined_before():
 def test_division_by_zero_and_overflow_are_undefined():
     columns = strategies.bars("flat", 5, 1)
     for text in ("1 / (close - close)", "close * 1e308", "close * 1e308 - close * 1e308"):
-        assert np.isnan(column(f"lag({text}, 0)", columns)).all()
+        assert np.isnan(values(text, columns)).all()
 
 
 @hypothesis_settings(max_examples=150, suppress_health_check=SLOW)
-@given(strategies.numbers(), strategies.series(60))
+@given(strategies.numbers(1), strategies.series(60))
 def test_a_numeric_term_is_the_oracles_on_every_bar(text, columns):
-    found = column(text, columns)
-    plain = {name: values.tolist() for name, values in columns.items()}
-    tree, params = expressions.parse(text), {"fast": 4.0, "level": 100.5}
+    found = values(text, columns)
+    plain = {name: series.tolist() for name, series in columns.items()}
+    tree = expressions.parse(text)
+    scale = max(map(max, plain.values()))
     for t, value in enumerate(found.tolist()):
-        wanted = expressions.value_at(tree, t, plain, params)
+        wanted = expressions.value_at(tree, t, plain, PARAMS)
         if wanted is None:
             assert math.isnan(value)
         else:
-            assert value == pytest.approx(wanted, rel=EXACT, abs=1e-300)
+            assert value == pytest.approx(wanted, rel=EXACT, abs=1e-12 * scale)
 
 
-def test_columns_leave_the_data_alone_and_are_made_once_each():
-    columns = strategies.bars("walk", 50, 1)
-    before = {name: values.copy() for name, values in columns.items()}
-    text = "crossover(ma(close, 3), ma(close, 7)) or ma(close, 3) > ma(close, 7) + ma(open, 3)"
-    rules = [{"if": text, "then": "buy"}, {"if": "ma(close, 3) < 0", "then": "close"}]
-    program = compile_strategy(strategy_from(strategies.document(rules)))
-    fill_columns(program.columns, columns)
-    means = [spec for spec in program.columns if spec.function == "ma"]
-    assert len(means) == 3
-    assert len(set(program.columns)) == len(program.columns)
-    for name, values in columns.items():
-        assert values.tobytes() == before[name].tobytes()
+def test_the_bar_before_the_first_is_undefined_in_every_row():
+    specs = program("ma(close, 3)", "atr(5)").lowered.columns
+    table = ColumnTable(specs, BARS, 2)
+    for wanted in ([0], [1], range(len(specs))):
+        table.require(wanted)
+        assert np.isnan(table.rows[:, 0]).all()
+        assert table.rows.shape[1] == 121
+
+
+def test_columns_leave_the_data_alone():
+    before = {name: column.copy() for name, column in BARS.items()}
+    specs = program("-ma(close, 3) / (open - open)", "highest(high, 3) * volume").lowered.columns
+    ColumnTable(specs, BARS, 3).require(range(len(specs)))
+    for name, column in BARS.items():
+        assert column.tobytes() == before[name].tobytes()
+
+
+def test_a_closure_is_a_column_and_all_that_it_is_computed_from():
+    compiled = program("ma(close + open, 3)", "lag(atr(5), 1)", "ma(close, 3)")
+    names = compiled.described_columns()
+    table = ColumnTable(compiled.lowered.columns, BARS, 1)
+    of = {
+        text: {names[source] for source in table.closure(index)} for index, text in enumerate(names)
+    }
+    assert of["close"] == {"close"}
+    assert of["ma(close, 3)"] == {"ma(close, 3)", "close"}
+    assert of["close + open"] == {"close + open", "close", "open"}
+    assert of["ma(close + open, 3)"] == {"ma(close + open, 3)", "close + open", "close", "open"}
+    assert of["lag(atr(5), 1)"] == {"lag(atr(5), 1)", "atr(5)", "high", "low", "close"}
+
+
+def test_what_is_required_has_a_row_and_nothing_else_has():
+    compiled = program("ma(close, 3)", "ma(open, 4)")
+    names = compiled.described_columns()
+    table = ColumnTable(compiled.lowered.columns, BARS, len(names))
+    rows = dict(zip(names, table.require([names.index("ma(open, 4)")]).tolist(), strict=True))
+    assert {name for name, row in rows.items() if row >= 0} >= {"open", "ma(open, 4)"}
+    assert rows["ma(close, 3)"] == rows["close"] == -1
+    assert len({row for row in rows.values() if row >= 0}) == sum(row >= 0 for row in rows.values())
+
+
+def test_a_column_that_is_held_is_not_computed_again():
+    specs = program("ma(close, 3)", "ma(open, 4)").lowered.columns
+    table = ColumnTable(specs, BARS, len(specs))
+    [row] = {int(table.require([index])[index]) for index in [len(specs) - 1] * 2}
+    table.rows[row, 1:] = 7.0
+    again = table.require(range(len(specs)))
+    assert again[len(specs) - 1] == row
+    assert set(table.rows[row, 1:].tolist()) == {7.0}
+
+
+SWEEP = compile_sweep(
+    strategy_from(
+        strategies.document(
+            [
+                {"if": "rsi(ma(close, fast), slow) > lag(atr(fast), 2)", "then": "buy"},
+                {"if": "close < lowest(close - open * level, slow)", "then": "close"},
+            ]
+        )
+        | {"params": {"fast": 3, "slow": 5, "level": 0.5}}
+    ),
+    {"fast": [2, 3, 4, 5] * 3, "slow": [2] * 4 + [7] * 4 + [30] * 4, "level": [0.1, 0.2] * 6},
+)
+
+
+def required(table, index):
+    """Bytes of every column of one set of the sweep, by column."""
+    rows = table.require(SWEEP.slots[index].tolist())
+    return {slot: table.rows[rows[slot], 1:].tobytes() for slot in SWEEP.slots[index].tolist()}
+
+
+def needed(index) -> set[int]:
+    """All columns that one set of the sweep is computed from."""
+    return set[int]().union(*(WHOLE.closure(slot) for slot in SWEEP.slots[index].tolist()))
+
+
+WHOLE = ColumnTable(SWEEP.columns, BARS, len(SWEEP.columns))
+
+
+@hypothesis_settings(max_examples=40)
+@given(
+    st.integers(1, len(SWEEP.columns) + 3),
+    st.lists(st.integers(0, SWEEP.size - 1), min_size=1, max_size=30),
+)
+def test_a_table_that_must_make_way_computes_the_same_bytes_again(capacity, order):
+    table = ColumnTable(SWEEP.columns, BARS, capacity)
+    assert table.holds_all == (capacity >= len(SWEEP.columns))
+    for index in order:
+        assert required(table, index) == required(WHOLE, index)
+    most = max(len(needed(index)) for index in order)
+    assert table.rows.shape[0] <= max(min(capacity, len(SWEEP.columns)), most)
+
+
+def test_a_table_keeps_to_its_budget_and_grows_only_for_one_request_that_needs_more():
+    [most] = {len(needed(index)) for index in range(SWEEP.size)}
+    small = ColumnTable(SWEEP.columns, BARS, 2)
+    assert small.rows.shape[0] == 2
+    for index in [*range(SWEEP.size), *range(SWEEP.size)]:
+        required(small, index)
+        assert small.rows.shape[0] == most
+    assert WHOLE.rows.shape[0] == len(SWEEP.columns) > 2 * most
