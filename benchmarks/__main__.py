@@ -23,9 +23,9 @@ def main() -> None:
         from islandflow_resources.resource_set import ResourceSet
 
         ResourceSet.from_environment().engine_runtime.prepare()
-        from benchmarks import backtest, datasets, graph, paths
+        from benchmarks import backtest, datasets, graph, paths, tiers
 
-        sections = [part.run() for part in (paths, backtest, datasets, graph)]
+        sections = [part.run() for part in (paths, backtest, tiers, datasets, graph)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"

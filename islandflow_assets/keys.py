@@ -23,6 +23,7 @@ GUARDS_HOLD: Final = "guards_hold"
 DIGEST_MATCHES: Final = "digest_matches"
 ACCOUNT_BALANCES: Final = "account_balances"
 NOTHING_MISSING: Final = "nothing_missing"
+EVERYTHING_RANKED: Final = "everything_ranked"
 
 STORE: Final = "store"
 DATABASE: Final = "database"

@@ -1,8 +1,8 @@
 """``backtest_summary`` and the leaderboards: one table over all seeds and scenarios.
 
-The summary has a row per scenario and strategy, and is where a run that could not
-make everything it was asked for fails; a leaderboard ranks the strategies. The
-results are ``backtests``; the numbers ``engine.backtest``.
+The summary has a row per scenario and strategy; a leaderboard ranks the strategies.
+Here a run that could not make everything it was asked for fails. The results are
+``backtests``; the numbers ``engine.backtest``.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from contracts.digest import bare
 from contracts.errors import Problem
 from islandflow_assets import keys, lineage
 from islandflow_assets.backtests import SCREENING_BARS, backtest_result, screening_result
-from islandflow_assets.partitions import Partition, requested_by_run
+from islandflow_assets.partitions import requested_by_run
 from islandflow_assets.previews import column_schema, stored_table
 from islandflow_assets.settings import BacktestConfig
 from islandflow_resources import summaries
@@ -28,6 +28,15 @@ from islandflow_resources.summaries import StoredSummary
 _MAX_NAMED = 10
 
 
+def _complete_spec(check: str, asset: str) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        check,
+        asset=asset,
+        blocking=True,
+        description="every partition that the run was asked for has a result",
+    )
+
+
 @dg.asset(
     name=keys.BACKTEST_SUMMARY,
     group_name=keys.BACKTESTS,
@@ -35,14 +44,7 @@ _MAX_NAMED = 10
     code_version=VERSION,
     kinds={"parquet"},
     metadata={"dagster/column_schema": column_schema(SUMMARY)},
-    check_specs=[
-        dg.AssetCheckSpec(
-            keys.NOTHING_MISSING,
-            asset=keys.BACKTEST_SUMMARY,
-            blocking=True,
-            description="every partition that the run was asked for has a result",
-        )
-    ],
+    check_specs=[_complete_spec(keys.NOTHING_MISSING, keys.BACKTEST_SUMMARY)],
 )
 def backtest_summary(
     context: dg.AssetExecutionContext,
@@ -57,12 +59,9 @@ def backtest_summary(
     with reported(context):
         rows = summaries.current_results(database, backtest_settings.document())
         summary = summaries.publish_summary(store, rows)
-        wanted = requested_by_run(context)
-        published = lineage.published_by_run(context, keys.BACKTEST_RESULT)
-    missing = [cell for cell in wanted if str(cell) not in published]
-    complete = _completeness(wanted, missing)
-    if missing:
-        context.log.error(f"check {keys.NOTHING_MISSING}: {complete.description}")
+        complete = _completeness(
+            context, keys.BACKTEST_RESULT, keys.BACKTEST_SUMMARY, keys.NOTHING_MISSING
+        )
     return dg.MaterializeResult(
         metadata=_metadata(store, summary, SUMMARY, len(rows)),
         data_version=dg.DataVersion(bare(summary.stored.content_digest)),
@@ -83,6 +82,7 @@ def _leaderboard_asset(
         kinds={"parquet"},
         description=description,
         metadata={"dagster/column_schema": column_schema(LEADERBOARD)},
+        check_specs=[_complete_spec(keys.EVERYTHING_RANKED, name)],
     )
     def board(
         context: dg.AssetExecutionContext,
@@ -93,9 +93,11 @@ def _leaderboard_asset(
         with reported(context):
             rows = summaries.current_results(database, backtest_settings.document(max_bars))
             ranked = summaries.publish_leaderboard(store, rows)
+            complete = _completeness(context, of.key.to_user_string(), name, keys.EVERYTHING_RANKED)
         return dg.MaterializeResult(
             metadata=_metadata(store, ranked, LEADERBOARD, len(rows)),
             data_version=dg.DataVersion(bare(ranked.stored.content_digest)),
+            check_results=[complete],
         )
 
     return board
@@ -129,17 +131,22 @@ def _metadata(
     }
 
 
-def _completeness(wanted: list[Partition], missing: list[Partition]) -> dg.AssetCheckResult:
+def _completeness(
+    context: dg.AssetExecutionContext, of: str, asset: str, check: str
+) -> dg.AssetCheckResult:
+    """Whether the run published all that it was asked for, and what not."""
+    wanted = requested_by_run(context)
+    published = lineage.published_by_run(context, of)
+    missing = [cell for cell in wanted if str(cell) not in published]
     problem = Problem("RESULT_MISSING", "no result: see the failed checks of the assets before")
     verdict = lineage.Verdict(
-        keys.NOTHING_MISSING, len(wanted) - len(missing), [(cell, problem) for cell in missing]
+        check, len(wanted) - len(missing), [(cell, problem) for cell in missing]
     )
-    [result] = lineage.check_results(keys.BACKTEST_SUMMARY, [verdict])
+    [result] = lineage.check_results(asset, [verdict])
+    if not missing:
+        return result
     names = ", ".join(str(cell) for cell in missing[:_MAX_NAMED])
     more = f" and {len(missing) - _MAX_NAMED} more" if len(missing) > _MAX_NAMED else ""
-    return result._replace(
-        severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(missing)} of {len(wanted)} partitions have no result: {names}{more}"
-        if missing
-        else result.description,
-    )
+    said = f"{len(missing)} of {len(wanted)} partitions have no result: {names}{more}"
+    context.log.error(f"check {check}: {said}")
+    return result._replace(severity=dg.AssetCheckSeverity.ERROR, description=said)

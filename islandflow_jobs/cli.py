@@ -8,13 +8,13 @@ until a command needs them, because Dagster alone takes seconds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from contracts.errors import ContractError, IslandflowError
+from contracts.errors import ContractError, IslandflowError, Problem
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed
 from islandflow_jobs import operations
@@ -73,11 +73,10 @@ def strategy_check(
         False
     ),
     bars: Annotated[
-        int | None, typer.Option(help="length of the data: no window may exceed it")
+        int | None, typer.Option(min=2, help="length of the data: no window may exceed it")
     ] = (None),
 ) -> None:
     """Check strategies; exit 2 names what is wrong, where, and what to write instead."""
-    ResourceSet.from_environment().engine_runtime.prepare()
     documents = _all_valid(files, lambda data: operations.checked_strategy(data, bars))
     for document in documents:
         _print_each(operations.explain(document) if explain else [f"ok {document.id}"])
@@ -86,10 +85,8 @@ def strategy_check(
 @strategy.command("register")
 def strategy_register(files: Files) -> None:
     """Register strategies; all are checked before the first is written."""
-    resources = ResourceSet.from_environment()
-    resources.engine_runtime.prepare()
     documents = _all_valid(files, operations.checked_strategy)
-    _print_each(operations.register_strategies(resources, documents))
+    _print_each(operations.register_strategies(ResourceSet.from_environment(), documents))
 
 
 @backtest.command("run")
@@ -115,7 +112,10 @@ def backtest_run(
     from islandflow_jobs.backtest_run import Request, run
 
     request = Request(strategy_file, data, out, seed, costs, settings, bars_per_day, sessions)
-    _print_each(run(ResourceSet.from_environment(), request))
+    wanted = request.documents()
+    loaded: list[Any] = _all_loaded(list(wanted.values()))
+    documents = dict(zip(wanted, loaded, strict=True))
+    _print_each(run(ResourceSet.from_environment(), request, **documents))
 
 
 @schema.command("export")
@@ -201,10 +201,15 @@ def main() -> None:
 
 
 def _all_valid(files: list[Path], load: Callable[[bytes], T]) -> list[T]:
+    """Every document of one kind, see `_all_loaded`."""
+    return _all_loaded([(path, load) for path in files])
+
+
+def _all_loaded(files: Sequence[tuple[Path, Callable[[bytes], T]]]) -> list[T]:
     """Every document, or the problems of all of them at once."""
     documents: list[T] = []
-    problems = []
-    for path in files:
+    problems: list[tuple[Path, Problem]] = []
+    for path, load in files:
         try:
             documents.append(load(read_file(path)))
         except ContractError as error:

@@ -84,14 +84,17 @@ def register_scenarios(
 def checked_strategy(data: bytes, bars: int | None = None) -> StrategySpec:
     """A strategy that is whole and compiles, for so many bars where that is known.
 
+    Settles the kernel cache for what is whole, since compiling imports the engine.
+
     Raises
     ------
     ContractError
         A ``DSL_…`` code with its place.
     """
+    spec = load_strategy(data)
+    ResourceSet.from_environment().engine_runtime.prepare()
     from engine.dsl import compile_strategy
 
-    spec = load_strategy(data)
     compile_strategy(spec, bars=bars)
     return spec
 

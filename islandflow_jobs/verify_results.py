@@ -8,9 +8,9 @@ are ``verify``; a damaged result is remade by the policy in
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from typing import NamedTuple
 
-from contracts.backtest import SETTINGS, BacktestResult
+from contracts.backtest import SETTINGS
 from contracts.digest import checked_digest
 from contracts.document import validate
 from contracts.errors import IntegrityError, NotFoundError
@@ -25,6 +25,14 @@ from islandflow_resources.materialise import dataset_ref
 from islandflow_resources.models import RunResult
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.results import ResultRef
+
+
+class _Inputs(NamedTuple):
+    """What a recorded result was made from."""
+
+    row: RunResult
+    strategy: StrategySpec
+    dataset: datasets.Dataset
 
 
 def is_result(store: ObjectStore, uri: str) -> bool:
@@ -47,7 +55,37 @@ def verify_result(store: ObjectStore, database: Database, uri: str) -> str:
     NotFoundError
         If the result, its dataset or its strategy is not there.
     """
-    ref = _ref_of(store, database, uri)
+    return _verified(store, _inputs_of(store, database, uri), uri)
+
+
+def repair_result(store: ObjectStore, database: Database, uri: str) -> tuple[str, ...]:
+    """Put a damaged result into quarantine; a whole one is left alone.
+
+    A cache needs no more: the next run that asks for the result makes it again.
+
+    Returns
+    -------
+    tuple of str
+        Keys of the quarantined objects.
+
+    Raises
+    ------
+    IntegrityError
+        Naming an object of the dataset, if that is what is damaged.
+    NotFoundError
+        As `verify_result`.
+    """
+    inputs = _inputs_of(store, database, uri)
+    try:
+        _verified(store, inputs, uri)
+    except IntegrityError:
+        keys = store.keys(f"{results.prefix_of(inputs.row.cache_key)}/")
+        return tuple(store.quarantine(key) for key in keys)
+    return ()
+
+
+def _verified(store: ObjectStore, inputs: _Inputs, uri: str) -> str:
+    ref = _ref_of(store, inputs, uri)
     stored = results.lookup(store, ref)
     if stored is None:
         raise NotFoundError("RESULT_NOT_STORED", f"nothing is stored at {uri}", uri)
@@ -63,27 +101,9 @@ def verify_result(store: ObjectStore, database: Database, uri: str) -> str:
     )
 
 
-def repair_result(store: ObjectStore, database: Database, uri: str) -> tuple[str, ...]:
-    """Put a damaged result into quarantine; a whole one is left alone.
-
-    A cache needs no more: the next run that asks for the result makes it again.
-
-    Returns
-    -------
-    tuple of str
-        Keys of the quarantined objects.
-    """
-    try:
-        verify_result(store, database, uri)
-    except IntegrityError:
-        keys = store.keys(f"backtests/{_folder(store, uri)}/")
-        return tuple(store.quarantine(key) for key in keys)
-    return ()
-
-
-def _ref_of(store: ObjectStore, database: Database, uri: str) -> ResultRef:
-    row, strategy, dataset = _inputs_of(store, database, uri)
-    stated = _stated(store, uri)
+def _ref_of(store: ObjectStore, inputs: _Inputs, uri: str) -> ResultRef:
+    row, strategy, dataset = inputs
+    stated = results.read_document(store, row.cache_key, strategy)
     settings = validate(SETTINGS, stated.settings, "settings")
     program = dsl.compile_strategy(strategy)
     digest = dataset.manifest.content_digest
@@ -99,28 +119,17 @@ def _ref_of(store: ObjectStore, database: Database, uri: str) -> ResultRef:
     )
 
 
-def _inputs_of(
-    store: ObjectStore, database: Database, uri: str
-) -> tuple[RunResult, StrategySpec, datasets.Dataset]:
+def _inputs_of(store: ObjectStore, database: Database, uri: str) -> _Inputs:
     cache_key = checked_digest(f"sha256:{_folder(store, uri)}")
     row = database.find_results([cache_key]).get(cache_key)
     if row is None:
         raise NotFoundError("RESULT_NOT_RECORDED", f"no result of {cache_key} is recorded", uri)
     strategy = strategy_from(database.strategy(row.strategy_hash).spec)
     spec = scenario_from({**database.scenario(row.scenario_key).spec, "seed": "0"})
-    return row, strategy, datasets.read(store, dataset_ref(spec, checked_seed(row.seed)))
+    dataset = datasets.read(store, dataset_ref(spec, checked_seed(row.seed)))
+    return _Inputs(row, strategy, dataset)
 
 
 def _folder(store: ObjectStore, uri: str) -> str:
     parts = store.parse_uri(uri).rstrip("/").split("/")
     return parts[1] if len(parts) > 1 else ""
-
-
-def _stated(store: ObjectStore, uri: str) -> BacktestResult:
-    key = f"backtests/{_folder(store, uri)}/result.json"
-    try:
-        return BacktestResult.model_validate_json(store.get(key))
-    except ValidationError as error:
-        uri = store.uri(key)
-        hint = f"keep it aside and make it again with: islandflow repair {uri}"
-        raise IntegrityError("OBJECT_DAMAGED", f"cannot read {uri}", uri, (hint,)) from error

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from contracts.backtest import BacktestSettings
@@ -62,6 +61,11 @@ class _Work:
     seconds: float = 0.0
     problem: Problem | None = None
 
+    @property
+    def unique(self) -> list[ResultRef]:
+        """One request of each meaning: strategies that mean the same share a result."""
+        return list({ref.cache_key: ref for ref in reversed(self.refs)}.values())[::-1]
+
 
 def make_results(
     store: ObjectStore,
@@ -77,8 +81,7 @@ def make_results(
     A strategy fits if it trades the timeframe and looks back on no more bars than
     there are.
     """
-    stream = iter(inputs)
-    while chunk := list(islice(stream, CONCURRENCY)):
+    for chunk in _chunks(inputs, runtime):
         works = [_planned(dataset, listed, settings) for dataset in chunk]
         _find(store, works)
         for work in works:
@@ -108,6 +111,19 @@ def make_result(
     return found, tuple(quarantined)
 
 
+def _chunks(inputs: Iterable[Dataset], runtime: EngineRuntime) -> Iterator[list[Dataset]]:
+    """Datasets that are looked up at once: as many as fit the memory budget."""
+    chunk: list[Dataset] = []
+    for dataset in inputs:
+        chunk.append(dataset)
+        most = runtime.items_within(max(one.table.num_rows for one in chunk) * _BYTES_PER_BAR)
+        if len(chunk) >= min(CONCURRENCY, most):
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
 def _planned(dataset: Dataset, listed: StrategyList, settings: BacktestSettings) -> _Work:
     spec = dataset.ref.spec
     digest = dataset.manifest.content_digest
@@ -118,7 +134,8 @@ def _planned(dataset: Dataset, listed: StrategyList, settings: BacktestSettings)
         if strategy.timeframe != spec.timeframe:
             skipped.append(f"{strategy.id} trades {strategy.timeframe}, not {spec.timeframe}")
         elif program.longest_window > data.bars.bars:
-            skipped.append(f"{strategy.id} looks back on {program.longest_window} bars")
+            looks = f"looks back on {program.longest_window} bars of {data.bars.bars}"
+            skipped.append(f"{strategy.id} {looks}")
         else:
             refs.append(ResultRef(strategy, program, settings, data))
     return _Work(dataset, data, refs, skipped)
@@ -127,7 +144,7 @@ def _planned(dataset: Dataset, listed: StrategyList, settings: BacktestSettings)
 def _find(store: ObjectStore, works: Sequence[_Work]) -> None:
     """Look up all requests of some datasets, many at once."""
     start = time.perf_counter()
-    pairs = [(work, ref) for work in works for ref in work.refs]
+    pairs = [(work, ref) for work in works for ref in work.unique]
     found = store.concurrently(lambda pair: _looked_up(store, pair[1], pair[0].quarantined), pairs)
     for (work, ref), stored in zip(pairs, found, strict=True):
         if stored is not None:
@@ -140,7 +157,7 @@ def _find(store: ObjectStore, works: Sequence[_Work]) -> None:
 def _make_missing(store: ObjectStore, runtime: EngineRuntime, work: _Work) -> None:
     """Evaluate and store what was not found, as many at once as memory allows."""
     start = time.perf_counter()
-    missing = [ref for ref in work.refs if ref.cache_key not in work.found]
+    missing = [ref for ref in work.unique if ref.cache_key not in work.found]
     size = runtime.items_within(work.data.bars.bars * _BYTES_PER_BAR)
     try:
         for first in range(0, len(missing), size):
@@ -169,7 +186,8 @@ def _looked_up(store: ObjectStore, ref: ResultRef, quarantined: list[str]) -> St
 
 
 def _finished(work: _Work) -> MadeResults:
-    kept = tuple(work.found[ref.cache_key] for ref in work.refs if ref.cache_key in work.found)
+    found = work.found
+    kept = tuple(found[ref.cache_key].asked_by(ref) for ref in work.refs if ref.cache_key in found)
     return MadeResults(
         work.dataset,
         work.data,

@@ -1,13 +1,14 @@
 """Backtest results as stored objects: a cache that is named by its request.
 
 ``backtests/{cache_key}/`` holds equity, trades, metrics and, written last, the
-result document with the digests of the others. Being a cache, damage is put aside
-and computed again. The computation is ``engine.backtest``; the index of results is
-in ``database``.
+result document with the digests of the others. Strategies of one meaning share a
+result, so the stored document names none. Being a cache, damage is put aside and
+computed again. The computation is ``engine.backtest``; the index is in ``database``.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from contracts.backtest import BacktestResult, BacktestSettings
 from contracts.canonical import Document, canonical_json
 from contracts.columns import EQUITY, TRADES
 from contracts.digest import bare, document_digest, recipe_digest
-from contracts.errors import IntegrityError, NotFoundError
+from contracts.errors import ContractError, IntegrityError, NotFoundError
 from contracts.strategy import StrategySpec
 from engine import backtest, dsl
 from engine.backtest import account, orders
@@ -36,6 +37,7 @@ WHAT = "backtest_result"
 VERSION = f"{dsl.VERSION}.{backtest.VERSION}"
 FILES = ("equity.parquet", "trades.parquet", "metrics.json")
 _OWN = "result.json"
+_ASKED_BY = ("strategy_id", "strategy_hash")
 _EXITS = {
     orders.BY_STOP_LOSS: "stop_loss",
     orders.BY_TAKE_PROFIT: "take_profit",
@@ -79,12 +81,12 @@ class ResultRef:
     @property
     def prefix(self) -> str:
         """Folder of the result's objects."""
-        return f"backtests/{bare(self.cache_key)}"
+        return prefix_of(self.cache_key)
 
     @property
     def result_key(self) -> str:
         """Key of the result document."""
-        return f"{self.prefix}/result.json"
+        return f"{self.prefix}/{_OWN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,11 @@ class StoredResult:
         """``sha256:…`` of what the result says, however its files are encoded."""
         return meaning_digest(self.result)
 
+    def asked_by(self, ref: ResultRef) -> StoredResult:
+        """The same result as the answer to another strategy of the same meaning."""
+        result = self.result.model_copy(update=_asked_by(ref.strategy))
+        return StoredResult(ref, result, self.used_cache)
+
     def equity(self, store: ObjectStore) -> pa.Table:
         """Curve of the result, verified."""
         key = f"{self.ref.prefix}/equity.parquet"
@@ -111,9 +118,14 @@ class StoredResult:
         return read_verified(store, key, TRADES, self.result.trades_digest)
 
 
+def prefix_of(cache_key: str) -> str:
+    """Folder of the objects of a result."""
+    return f"backtests/{bare(cache_key)}"
+
+
 def meaning_digest(result: BacktestResult) -> str:
-    """``sha256:…`` of a result document without the digests of its files."""
-    return document_digest(result.model_copy(update={"file_digests": {}}).document())
+    """``sha256:…`` of the stored document without the digests of its files."""
+    return document_digest(_stored(result.model_copy(update={"file_digests": {}})))
 
 
 def evaluation(ref: ResultRef) -> backtest.Evaluation:
@@ -161,8 +173,7 @@ def lookup(store: ObjectStore, ref: ResultRef) -> StoredResult | None:
         Naming the damaged object; see `discard`.
     """
     try:
-        stated = store.get(ref.result_key)
-        result = _parsed(store, ref, stated)
+        result = read_document(store, ref.cache_key, ref.strategy)
         for name in FILES:
             key = f"{ref.prefix}/{name}"
             if file_digest(store.get(key)) != result.file_digests.get(name):
@@ -177,19 +188,40 @@ def discard(store: ObjectStore, ref: ResultRef) -> list[str]:
     return [store.quarantine(key) for key in store.keys(f"{ref.prefix}/")]
 
 
-def _parsed(store: ObjectStore, ref: ResultRef, stated: bytes) -> BacktestResult:
+def read_document(store: ObjectStore, cache_key: str, strategy: StrategySpec) -> BacktestResult:
+    """Stored document of a result, its own bytes verified, as the answer to a strategy.
+
+    Raises
+    ------
+    NotFoundError
+        ``OBJECT_NOT_FOUND``.
+    IntegrityError
+        ``OBJECT_DAMAGED``.
+    """
+    key = f"{prefix_of(cache_key)}/{_OWN}"
+    stated = store.get(key)
     try:
-        result = BacktestResult.model_validate_json(stated)
-    except ValueError as error:
-        raise _damaged(store, ref.result_key) from error
-    sealed = result.file_digests.get(_OWN) == meaning_digest(result)
-    if result.cache_key != ref.cache_key or not sealed or stated != _text(result):
-        raise _damaged(store, ref.result_key)
-    return result
+        result = BacktestResult.model_validate({**json.loads(stated), **_asked_by(strategy)})
+        sealed = result.file_digests.get(_OWN) == meaning_digest(result)
+        whole = sealed and result.cache_key == cache_key and stated == _text(result)
+    except (ValueError, TypeError, ContractError) as error:
+        raise _damaged(store, key) from error
+    if whole:
+        return result
+    raise _damaged(store, key)
+
+
+def _asked_by(strategy: StrategySpec) -> dict[str, str]:
+    return dict(zip(_ASKED_BY, (strategy.id, strategy.strategy_hash), strict=True))
+
+
+def _stored(result: BacktestResult) -> Document:
+    """The document without who asked."""
+    return {name: value for name, value in result.document().items() if name not in _ASKED_BY}
 
 
 def _text(result: BacktestResult) -> bytes:
-    return canonical_json(result.document()) + b"\n"
+    return canonical_json(_stored(result)) + b"\n"
 
 
 def _metrics(result: BacktestResult) -> bytes:

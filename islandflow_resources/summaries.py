@@ -15,14 +15,24 @@ from contracts.backtest import BacktestSettings
 from contracts.columns import LEADERBOARD, SUMMARY, TableSchema
 from contracts.digest import bare, recipe_digest
 from contracts.scenario import scenario_from
+from contracts.strategy import StrategySpec, strategy_from
 from engine import backtest, paths
 from engine.backtest import SeedResult, rank_strategies, summarise_seeds
 from islandflow_resources import datasets
 from islandflow_resources.database import Database
-from islandflow_resources.models import RunResult
+from islandflow_resources.models import Artefact, RunResult
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.results import VERSION
+from islandflow_resources.strategies import compiled
 from islandflow_resources.tables import StoredTable, store_table
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentResult:
+    """One seed of one scenario under one strategy, and the stored result that says so."""
+
+    cache_key: str
+    result: SeedResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,59 +44,73 @@ class StoredSummary:
     recipe: str
 
 
-def current_results(database: Database, settings: BacktestSettings) -> list[RunResult]:
-    """Results that belong to what is registered now, under these settings."""
+def current_results(database: Database, settings: BacktestSettings) -> list[CurrentResult]:
+    """Results that belong to what is registered now, under these settings.
+
+    The index holds a result once, under the first names that asked for it. Which
+    scenarios and strategies it answers follows from content: from the digest of the
+    dataset that stands now, and from what the strategy means.
+    """
+    strategies = [strategy_from(row.spec) for row in database.strategies()]
+    meanings = {spec.strategy_hash: compiled(spec).ir_hash for spec in strategies}
+    rows = {
+        (row.dataset_digest, meanings.get(row.strategy_hash), row.bars): row
+        for row in database.results()
+        if row.version == VERSION and row.settings_hash == settings.settings_hash
+    }
+    found: list[CurrentResult] = []
+    for dataset in _current_datasets(database):
+        bars = min(settings.max_bars or dataset.rows, dataset.rows)
+        for spec in strategies:
+            meaning = meanings[spec.strategy_hash]
+            row = rows.get((dataset.content_digest, meaning, bars))
+            if row is not None:
+                found.append(CurrentResult(row.cache_key, _seed_result(dataset, spec, row)))
+    return found
+
+
+def publish_summary(store: ObjectStore, found: Sequence[CurrentResult]) -> StoredSummary:
+    """Store a row per scenario and strategy under the digest of what it gathers."""
+    lines = summarise_seeds([one.result for one in found])
+    return _publish(store, "backtest_summary", SUMMARY, found, lines)
+
+
+def publish_leaderboard(store: ObjectStore, found: Sequence[CurrentResult]) -> StoredSummary:
+    """Store a row per strategy, the best first, under the digest of what it gathers."""
+    lines = rank_strategies([one.result for one in found])
+    return _publish(store, "leaderboard", LEADERBOARD, found, lines)
+
+
+def _current_datasets(database: Database) -> list[Artefact]:
+    """Recorded datasets of registered scenarios, as this engine makes them."""
     versions = {
         row.scenario_key: paths.version(scenario_from({**row.spec, "seed": "0"}))
         for row in database.scenarios()
     }
-    stored = {
-        (row.scenario_key, row.seed): (row.content_digest, row.rows)
-        for row in database.artefacts(what=datasets.WHAT)
-        if row.scenario_key and versions.get(row.scenario_key) == row.version
-    }
-    strategies = {row.strategy_hash for row in database.strategies()}
     return [
         row
-        for row in database.results()
-        if row.strategy_hash in strategies
-        and row.version == VERSION
-        and row.settings_hash == settings.settings_hash
-        and _covers(row, settings, *stored.get((row.scenario_key, row.seed), ("", 0)))
+        for row in database.artefacts(what=datasets.WHAT)
+        if row.scenario_key and versions.get(row.scenario_key) == row.version
     ]
 
 
-def _covers(row: RunResult, settings: BacktestSettings, digest: str, rows: int) -> bool:
-    """Whether a result is of the dataset that stands now, and of the bars asked for."""
-    return row.dataset_digest == digest and row.bars == min(settings.max_bars or rows, rows)
-
-
-def publish_summary(store: ObjectStore, rows: list[RunResult]) -> StoredSummary:
-    """Store a row per scenario and strategy under the digest of what it gathers."""
-    return _publish(store, "backtest_summary", SUMMARY, rows, summarise_seeds(_results(rows)))
-
-
-def publish_leaderboard(store: ObjectStore, rows: list[RunResult]) -> StoredSummary:
-    """Store a row per strategy, the best first, under the digest of what it gathers."""
-    return _publish(store, "leaderboard", LEADERBOARD, rows, rank_strategies(_results(rows)))
+def _seed_result(dataset: Artefact, spec: StrategySpec, row: RunResult) -> SeedResult:
+    scenario_key, seed = dataset.scenario_key or "", dataset.seed or 0
+    return SeedResult(scenario_key, spec.id, spec.strategy_hash, seed, row.metrics)
 
 
 def _publish(
     store: ObjectStore,
     what: str,
     layout: TableSchema,
-    rows: list[RunResult],
+    found: Sequence[CurrentResult],
     lines: Sequence[Mapping[str, object]],
 ) -> StoredSummary:
-    keys = sorted(row.cache_key for row in rows)
-    recipe = recipe_digest(what, version=f"1.{backtest.VERSION}", specs={"results": [*keys]})
+    gathered = sorted(
+        f"{one.cache_key} {one.result.scenario_key}|{one.result.seed} {one.result.strategy_hash}"
+        for one in found
+    )
+    recipe = recipe_digest(what, version=f"2.{backtest.VERSION}", specs={"results": [*gathered]})
     table = pa.table({name: [line[name] for line in lines] for name in layout.names})
     key = f"summaries/{bare(recipe)}/{layout.name}.parquet"
     return StoredSummary(table, store_table(store, key, table, layout), recipe)
-
-
-def _results(rows: list[RunResult]) -> list[SeedResult]:
-    return [
-        SeedResult(row.scenario_key, row.strategy_id, row.strategy_hash, row.seed, row.metrics)
-        for row in rows
-    ]

@@ -31,7 +31,8 @@ TOLERANCE = 1e-9
 @kernel
 def open_account(account: Floats, limits: Floats) -> None:
     """Cash and nothing else."""
-    account[:] = 0.0
+    for k in range(ACCOUNT_SIZE):
+        account[k] = 0.0
     account[CASH] = limits[INITIAL_CASH]
     account[COOLING_UNTIL] = -1.0
     account[BALANCED] = 1.0

@@ -90,7 +90,8 @@ class Scratch:
     def fit(self, bars: int, days: int) -> None:
         """Make room for so many bars and days."""
         self.equity = np.empty(bars)
-        self.decided = np.empty(bars, dtype=np.int8)
+        self.words = np.full(-(-bars // 8), -1, dtype=np.int64)
+        self.decided = self.words.view(np.int8)[:bars]
         self.returns = np.empty(max(days, metrics.BLOCK))
 
 
@@ -115,6 +116,7 @@ def evaluate(
     stack: Floats,
     marks: Labels,
     decided: Labels,
+    words: Ints,
     account: Floats,
     order: Floats,
     moments: Floats,
@@ -148,7 +150,7 @@ def evaluate(
             decided,
         )  # fmt: skip
         code_of_end, exposed = simulate(
-            bars, slip, decided, part, offsets[layout[e, FIRST_RULE] : layout[e, LAST_RULE]],
+            bars, slip, decided, words, part, offsets[layout[e, FIRST_RULE] : layout[e, LAST_RULE]],
             limits, delay, account, order, equity, cash, qty, fills,
         )  # fmt: skip
         counts[e, CONFLICTS] = conflicts

@@ -30,6 +30,36 @@ def last_bars_of_days(ts_ns: Ints) -> Ints:
 
 
 @kernel
+def sort(x: Floats) -> None:
+    """Sort in place (Shell 1959, gaps of Ciura 2001 and a ratio of 2.25 beyond).
+
+    Days are few; numba's own sort takes seconds to compile.
+    """
+    gap = 701
+    while gap * 9 // 4 < x.shape[0]:
+        gap = gap * 9 // 4
+    while gap > 0:
+        for i in range(gap, x.shape[0]):
+            value, j = x[i], i
+            while j >= gap and x[j - gap] > value:
+                x[j] = x[j - gap]
+                j -= gap
+            x[j] = value
+        gap = smaller_gap(gap)
+
+
+@kernel
+def smaller_gap(gap: int) -> int:
+    """The gap that follows one in Shell's sort."""
+    if gap > 701:
+        return max(gap * 4 // 9, 701)
+    for next_gap in (301, 132, 57, 23, 10, 4, 1):
+        if next_gap < gap:
+            return next_gap
+    return 0
+
+
+@kernel
 def tail_of_days(
     equity: Floats, initial: float, day_ends: Ints, scratch: Floats
 ) -> tuple[float, float]:
@@ -45,7 +75,7 @@ def tail_of_days(
         now = equity[day_ends[k]]
         returns[k] = now / last - 1.0
         last = now
-    returns.sort()
+    sort(returns)
     place = (days - 1) * 0.05
     low = int(place)
     part = place - low

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from engine import status
 from engine.arrays import Floats, Ints, Labels
 from engine.backtest.account import (
@@ -60,20 +58,19 @@ def idle_rules(account: Floats, limits: Floats, rules: Ints) -> int:
 
 
 @kernel
-def next_event(decided: Labels, start: int, idle: int) -> int:
+def next_event(decided: Labels, words: Ints, start: int, idle: int) -> int:
     """First bar from `start` on that decides something of consequence, or the number of bars."""
     count, bar = decided.shape[0], start
-    words = decided[: count - count % 8].view(np.int64)
     while bar < count:
         # Eight bars that decide nothing are a word of ones.
-        if bar % 8 == 0 and bar + 8 <= count and words[bar // 8] == NONE:
+        if bar % 8 == 0 and words[bar // 8] == NONE:
             bar += 8
             continue
         rule = int(decided[bar])
         if rule != NONE and not (idle >> rule) & 1:
             return bar
         bar += 1
-    return count
+    return int(count)
 
 
 @kernel
@@ -97,8 +94,8 @@ def mark(
     for bar in range(start, stop):
         equity[bar] = money + held * price[bar]
     if cash.shape[0] > 0:
-        cash[start:stop] = money
-        qty[start:stop] = held
+        for bar in range(start, stop):
+            cash[bar], qty[bar] = money, held
     return stop - start if held != 0.0 else 0
 
 
@@ -107,6 +104,7 @@ def simulate(
     bars: Floats,
     slip: Floats,
     decided: Labels,
+    words: Ints,
     rules: Ints,
     offsets: Floats,
     limits: Floats,
@@ -126,6 +124,8 @@ def simulate(
         Open, high, low, close.
     decided : ndarray, shape (bars,), int8
         Rule that acts on each bar, −1 for none.
+    words : ndarray of int64
+        The same bytes, eight bars at a time; those after the last bar are −1.
     cash, qty : ndarray, shape (bars,) or (0,), float64
         Filled where they are kept.
     fills : ndarray, shape (rows, 8), float64
@@ -139,12 +139,12 @@ def simulate(
     opens, highs, lows, closes = bars[0], bars[1], bars[2], bars[3]
     count = closes.shape[0]
     open_account(account, limits)
-    order[:] = 0.0
+    order[KIND] = 0.0
     marked, exposed, bar = 0, 0, 0
     while bar < count:
         if not watches(account, limits, order):
             idle = idle_rules(account, limits, rules)
-            due = next_event(decided, max(bar - delay, 0), idle) + delay
+            due = next_event(decided, words, max(bar - delay, 0), idle) + delay
             if account[QTY] != 0.0 and limits[MAX_HOLDING] > 0.0:
                 due = min(due, int(account[ENTRY_BAR] + limits[MAX_HOLDING]))
             bar = max(bar, due)

@@ -129,6 +129,23 @@ def combine(opcode: int, a: Floats, b: Floats) -> None:
         compare(opcode, a, b)
 
 
+# Loops instead of slice assignments: numba would compile the text of their errors too, for seconds.
+
+
+@kernel
+def copy(source: Floats, a: Floats) -> None:
+    """``a`` ← source."""
+    for i in range(a.shape[0]):
+        a[i] = source[i]
+
+
+@kernel
+def fill(a: Floats, value: float) -> None:
+    """``a`` ← one value."""
+    for i in range(a.shape[0]):
+        a[i] = value
+
+
 @kernel
 def condition(
     code: Ints,
@@ -156,10 +173,10 @@ def condition(
         opcode, operand = code[k, 0], code[k, 1]
         if opcode == PUSH_COLUMN:
             top += 1
-            stack[top, :width] = table[slots[operand], start : start + width]
+            copy(table[slots[operand], start : start + width], stack[top, :width])
         elif opcode == PUSH_CONSTANT:
             top += 1
-            stack[top, :width] = constants[operand]
+            fill(stack[top, :width], float(constants[operand]))
             if start == 0:
                 stack[top, 0] = math.nan
         elif opcode == NEG:
@@ -217,8 +234,8 @@ def decide(
     for start in range(0, bars, BLOCK):
         size = min(BLOCK, bars - start)
         block, actions, odd = decided[start : start + size], marks[0, :size], marks[1, :size]
-        block[:] = NONE
-        odd[:] = 0
+        for i in range(size):
+            block[i], odd[i] = NONE, 0
         for k in range(rules.shape[0]):
             condition(
                 code, rules[k, START], rules[k, STOP], constants, slots, table, start, size + 1,

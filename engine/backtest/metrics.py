@@ -207,7 +207,8 @@ def add_falls(equity: Floats, m: Floats) -> None:
 @kernel
 def moments(equity: Floats, initial: float, returns: Floats, m: Floats) -> bool:
     """One pass over the curve; False if equity ever stops being positive."""
-    m[:] = 0.0
+    for k in range(MOMENTS_SIZE):
+        m[k] = 0.0
     m[PEAK] = m[TROUGH] = initial
     m[FIRST] = equity[0] / initial - 1.0
     last = initial

@@ -113,7 +113,8 @@ class Worker:
             part.start, part.stop, programs.layout, programs.code, programs.rules,
             programs.offsets, programs.constants, programs.slots, rows, self._columns.rows,
             prepared.bars, terms.slip, prepared.day_ends, terms.limits, terms.delay, terms.year,
-            own.stack, own.marks, own.decided, own.account, own.order, own.moments, own.returns,
+            own.stack, own.marks, own.decided, own.words, own.account, own.order, own.moments,
+            own.returns,
             own.equity, cash, qty, fills, np.empty(self._slots, dtype=np.int64),
             results.values, results.reasons, results.counts, results.finals,
         )  # fmt: skip

@@ -143,6 +143,8 @@ def _replaced(text: str, at: int) -> str | None:
 
 def _misplaced(text: str, at: int) -> str | None:
     """What to do about something that is of the language, but not here."""
+    if text[at] == "#":
+        return f"remove {text[at:].splitlines()[0]}"
     word = _WORD.match(text, at)
     comparison = _COMPARISON.match(text, at)
     chained = _CHAIN.search(text[max(at - MAX_QUOTED_CHARS, 0) : at])

@@ -72,7 +72,7 @@ def test_the_broken_fixtures_cover_every_code():
         (
             "scenarios/trend_sigma_negative.json",
             '"sigma" is -1, it must be at least 0',
-            'write "sigma" at least 0',
+            'write "sigma" at least 0, e.g. 0',
         ),
         (
             "scenarios/seed_two_to_the_63.json",
@@ -82,12 +82,12 @@ def test_the_broken_fixtures_cover_every_code():
         (
             "scenarios/id_upper_case.json",
             '"id" is "Scenario", not of the required form',
-            "write 1 to 64 of the characters a-z 0-9 _ -",
+            'write 1 to 64 of the characters a-z 0-9 _ -, e.g. "scenario"',
         ),
         (
             "scenarios/seed_leading_zero.json",
             '"seed" is "01", not an integer',
-            "write an integer in plain digits, e.g. 7",
+            "write an integer in plain digits, e.g. 1",
         ),
         (
             "scenarios/regime_switch_one_regime.json",
@@ -117,13 +117,33 @@ def test_the_broken_fixtures_cover_every_code():
         (
             "strategies/param_name_upper_case.json",
             'the key "Fast" is not of the required form',
-            "write a letter a-z and up to 31 of a-z 0-9 _",
+            'write a letter a-z and up to 31 of a-z 0-9 _, e.g. "fast"',
         ),
         (
             "strategies/range_default_above_max.json",
             "default 61 lies outside min … max = 5 … 60",
-            "write a default between min and max",
+            'write "default": 60, between the two',
         ),
+        (
+            "strategies/range_min_above_max.json",
+            "min 5 is above max 4",
+            'write "min": 4',
+        ),
+        (
+            "strategies/order_market_with_offset.json",
+            "a market order has no level",
+            'remove "offset_bps", or write "type": "limit"',
+        ),
+        ("strategies/order_type_unknown.json", 'type "iceberg" is unknown', None),
+        ("strategies/allow_short_string.json", None, "write true, without quotes"),
+        ("strategies/param_string.json", None, "write a number, e.g. 20"),
+        ("strategies/percent_zero.json", None, 'write "percent" greater than 0, e.g. 0.5'),
+        ("strategies/stop_loss_all.json", None, 'write "stop_loss_bps" less than 10000, e.g. 5000'),
+        ("strategies/max_holding_fraction.json", None, "write an integer in plain digits, e.g. 2"),
+        ("strategies/id_number.json", None, 'write text in double quotes, e.g. "1"'),
+        ("strategies/key_unknown.json", 'the key "comment" is unknown', 'remove "comment"'),
+        ("strategies/rule_without_then.json", 'the field "then" is missing', 'add "then": "close"'),
+        ("strategies/range_default_missing.json", None, 'add "default": 5'),
         ("strategies/then_unknown.json", 'then "by" is unknown', None),
         (
             "scenarios/parser_duplicate_key.json",
@@ -134,7 +154,7 @@ def test_the_broken_fixtures_cover_every_code():
 )
 def test_a_problem_is_told_in_words(name, message, hint):
     error = refusal(name)
-    assert error.message == message
+    assert message in (None, error.message)
     assert hint in (None, error.hints[0])
 
 

@@ -1,4 +1,4 @@
-"""Hand-made scenarios of decisions and resting orders: when and where they fill, and in which order.
+"""Hand-made scenarios of decisions and resting orders: when, where and in which order they fill.
 
 Worked out from docs/backtest.md. The oracle is held to them in test_backtest.py, the engine in
 tests/engine/backtest/test_orders.py; exits, sizes and costs are in hand_accounts.py.

@@ -108,6 +108,11 @@ def test_orders_exits_and_gaps_agree(seed):
     assert_agrees(*strategies.busy(seed))
 
 
+@pytest.mark.parametrize("seed", range(200, 208))
+def test_orders_exits_and_gaps_agree_over_several_blocks(seed):
+    assert_agrees(*strategies.busy(seed, 1100))
+
+
 def test_a_condition_that_fills_the_stack_agrees():
     rules = [
         {"if": strategies.alternating(31), "then": "buy"},

@@ -3,6 +3,7 @@
 The curves come from the engine itself: whether they are right is tested in test_agreement.py.
 """
 
+import itertools
 import math
 import warnings
 from typing import Any, cast
@@ -225,6 +226,62 @@ def test_recovery_counts_the_bars_below_a_peak_even_if_it_is_not_reached_again()
     assert measured([101, 100, 99, 101, 100, 103]).values["recovery_bars"] == 2
     assert measured([101, 100, 99, 98, 97]).values["recovery_bars"] == 4
     assert measured([99, 99, 99]).values["recovery_bars"] == 3
+
+
+@pytest.mark.parametrize("count", [60, 511, 512, 513, 3000])
+@pytest.mark.parametrize("seed", range(3))
+def test_gains_over_the_spread_of_losses_are_those_of_numpy_whatever_the_block(count, seed):
+    returns = np.random.default_rng(seed).normal(2e-5, 1e-3, count)
+    returns[count // 3 : count // 2] = 0.0
+    curve = np.append(100.0, 100 * np.cumprod(1 + returns))
+    r = np.diff(curve) / curve[:-1]
+    wanted = r[r > 0].mean() / r[r < 0].std(ddof=1) * math.sqrt(YEAR)
+    found = measured(curve[1:]).values
+    assert found["gain_loss_sortino"] == pytest.approx(wanted, rel=EXACT)
+
+
+@pytest.mark.parametrize("curve", [[101, 102, 103], [99, 98, 99.5], [101, 100, 102]])
+def test_too_few_gains_or_losses_leave_their_ratio_null(curve):
+    few = sum(after < before for before, after in itertools.pairwise([100, *curve])) < 2
+    found = measured(curve)
+    assert (found.values["gain_loss_sortino"] is None) == few
+    assert not few or "too few" in found.reasons["gain_loss_sortino"]
+
+
+def test_exposure_and_turnover_are_told_by_the_fills():
+    # Ten at 10 bought on bar 1, sold at 20 on bar 3; two of six bars end with a position.
+    rules = [{"if": "volume == 1", "then": "buy"}, {"if": "volume == 2", "then": "close"}]
+    columns = priced(10, 10, 15, 20, 20, 20) | {"volume": np.array([1.0, 0, 2, 0, 0, 0])}
+    ten = {"sizing": {"type": "fixed_qty", "qty": 10}}
+    found = outcome(strategies.document(rules, ten), columns, {"initial_cash": 1000.0})
+    assert found.report.values["exposure"] == pytest.approx(2 / 6)
+    assert found.report.values["turnover"] == pytest.approx((100 + 200) / 1000)
+    assert found.report.values["trades"] == 1
+
+
+@pytest.mark.parametrize(
+    ("closes", "bars_below", "is_open"),
+    [
+        ((10, 10, 9, 9, 10, 10, 10), 2, False),
+        ((10, 10, 9, 9, 10, 9, 10), 2, False),
+        ((10, 10, 9, 9, 10, 9, 9), 2, True),
+        ((10, 10, 9, 9, 9, 9, 9), 5, True),
+        ((10, 10, 11, 12, 13, 14, 15), 0, False),
+    ],
+)
+def test_the_longest_recovery_is_open_if_it_lasts_to_the_end(closes, bars_below, is_open):
+    never = {"if": "close < 0", "then": "close"}
+    rules = [{"if": "volume == 1", "then": "buy"}, never]
+    found = outcome(strategies.document(rules), priced(*closes))
+    assert found.report.values["recovery_bars"] == bars_below
+    assert found.recovery_open is is_open
+
+
+def test_a_fall_over_several_blocks_is_one_fall():
+    up, down = np.linspace(100, 130, 700), np.linspace(129, 90, 900)
+    found = measured(np.concatenate([up, down, [125.0], up[-1:] + 1])).values
+    assert found["recovery_bars"] == 901
+    assert found["max_drawdown"] == pytest.approx(90 / 130 - 1)
 
 
 def test_the_annualisation_follows_the_timeframe():
