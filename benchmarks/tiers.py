@@ -1,7 +1,8 @@
 """The tiers through the graph, and the cache: what a user waits for.
 
 T0 and T1 are timed from the start of the step to its first output: the asset's body
-without the storing of Dagster's own events. The cache is a batch of a thousand strategies on one dataset,
+without the storing of Dagster's own events. The cache is a batch of a thousand
+strategies on one dataset,
 asked for again, and again with a tenth of new ones. Parity: the second time must give
 the digests of the first.
 """

@@ -24,6 +24,7 @@ from numba.extending import intrinsic, overload
 from engine.digest import engine_digest
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_A = TypeVar("_A")
 
 _BASE = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__" / "kernels")
 numba.config.CACHE_DIR = str(_BASE / engine_digest()[:16])
@@ -52,6 +53,32 @@ def bits_from_float(value: float) -> Any:
     import numpy as np
 
     return np.uint64(struct.unpack("<Q", struct.pack("<d", float(value)))[0])
+
+
+def borrowed(array: _A) -> _A:
+    """The same array, its references not counted (interpreted twin of the intrinsic).
+
+    Counting is atomic and costs nanoseconds wherever a kernel hands an array to another,
+    more than small kernels do. Only for arrays that outlive the call: arguments of the
+    outermost kernel.
+    """
+    return array
+
+
+@intrinsic
+def _borrowed(_typingctx: Any, array: Any) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        struct = context.make_array(signature.return_type)(context, builder, args[0])
+        struct.meminfo = cgutils.get_null_value(struct.meminfo.type)
+        struct.parent = cgutils.get_null_value(struct.parent.type)
+        return struct._getvalue()
+
+    return array(array), codegen
+
+
+@overload(borrowed)
+def _borrow(array):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return lambda array: _borrowed(array)  # noqa: PLW0108 - numba types the lambda
 
 
 @intrinsic

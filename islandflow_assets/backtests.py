@@ -29,7 +29,7 @@ from islandflow_resources.results import VERSION
 from islandflow_resources.strategies import StrategyList, registered_strategies
 
 SCREENING_BARS = 1_000
-_CURVES = 4
+_NAMED = 4
 
 Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResult]
 
@@ -115,13 +115,12 @@ def _shown(
     if not made.results:
         return cell, Problem(
             "STRATEGY_NONE_FITS",
-            "no registered strategy fits the dataset: " + "; ".join(made.skipped[:_CURVES]),
+            "no registered strategy fits the dataset: " + "; ".join(made.skipped[:_NAMED]),
             hints=("register one with: islandflow strategy register FILE",),
         )
     results = [stored.result for stored in made.results]
-    drawn = [stored.equity(store)["equity"].to_numpy() for stored in made.results[:_CURVES]]
     span = Span(made.data.first_ts_ns, made.data.last_ts_ns)
-    curves = dict(zip(strategy_names(results), drawn, strict=False))
+    curves = dict(zip(strategy_names(results), made.equities, strict=False))
     more = len(results) - len(curves)
     inputs = {
         keys.SCENARIO_DATASET: made.data.content_digest,

@@ -12,6 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
+
 from contracts.backtest import BacktestSettings
 from contracts.errors import IntegrityError, IslandflowError, Problem
 from engine import backtest
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     from islandflow_resources.models import RunResult
     from islandflow_resources.strategies import StrategyList
 
+Floats = npt.NDArray[np.float64]
+
+CURVES = 4
+"""Results of a dataset whose curves are handed on, to be drawn."""
 _BYTES_PER_BAR = 400
 """What one evaluation holds per bar until it is stored: curves, and their tables twice."""
 
@@ -36,7 +43,8 @@ class MadeResults:
     """Results of every strategy on one dataset, or the problem that stopped them.
 
     ``skipped`` says which strategies do not fit the dataset, and why; ``quarantined``
-    names damaged objects that were put aside and made again.
+    names damaged objects that were put aside and made again; ``equities`` are the
+    curves of the first few results, shape (bars,), float64.
     """
 
     dataset: Dataset
@@ -44,6 +52,7 @@ class MadeResults:
     results: tuple[StoredResult, ...]
     skipped: tuple[str, ...]
     quarantined: tuple[str, ...]
+    equities: tuple[Floats, ...]
     seconds: float
     problem: Problem | None = None
 
@@ -57,6 +66,7 @@ class _Work:
     refs: list[ResultRef]
     skipped: list[str]
     found: dict[str, StoredResult] = field(default_factory=dict[str, StoredResult])
+    equities: dict[str, Floats] = field(default_factory=dict[str, Floats])
     quarantined: list[str] = field(default_factory=list[str])
     seconds: float = 0.0
     problem: Problem | None = None
@@ -89,7 +99,7 @@ def make_results(
         database.record_results(
             [_result_row(work, result, run_id) for work in works for result in work.found.values()]
         )
-        yield from (_finished(work) for work in works)
+        yield from (_finished(store, work) for work in works)
 
 
 def make_result(
@@ -169,6 +179,9 @@ def _make_missing(store: ObjectStore, runtime: EngineRuntime, work: _Work) -> No
                 lambda pair: results.publish(store, *pair), zip(part, outcomes, strict=True)
             )
             work.found.update({one.result.cache_key: one for one in stored})
+            for ref, outcome in zip(part, outcomes, strict=True):
+                if any(ref is one for one in work.refs[:CURVES]) and outcome.curves is not None:
+                    work.equities[ref.cache_key] = outcome.curves.equity
     except IslandflowError as error:
         if error.retryable:
             raise
@@ -185,18 +198,26 @@ def _looked_up(store: ObjectStore, ref: ResultRef, quarantined: list[str]) -> St
         return None
 
 
-def _finished(work: _Work) -> MadeResults:
+def _finished(store: ObjectStore, work: _Work) -> MadeResults:
     found = work.found
     kept = tuple(found[ref.cache_key].asked_by(ref) for ref in work.refs if ref.cache_key in found)
+    drawn = kept if work.problem is None else ()
     return MadeResults(
         work.dataset,
         work.data,
         kept,
         tuple(work.skipped),
         tuple(work.quarantined),
+        tuple(_equity(store, work, one) for one in drawn[:CURVES]),
         work.seconds,
         work.problem,
     )
+
+
+def _equity(store: ObjectStore, work: _Work, stored: StoredResult) -> Floats:
+    """Curve of a result: as it was just made, or read back verified."""
+    made = work.equities.get(stored.result.cache_key)
+    return stored.equity(store)["equity"].to_numpy() if made is None else made
 
 
 def _result_row(work: _Work, stored: StoredResult, run_id: str) -> RunResult:

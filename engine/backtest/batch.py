@@ -20,7 +20,7 @@ from engine.backtest import metrics, orders
 from engine.backtest.kernels import simulate
 from engine.backtest.machine import BLOCK, decide
 from engine.dsl.program import MAX_STACK
-from engine.jit import kernel
+from engine.jit import borrowed, kernel
 
 FIRST_RULE, LAST_RULE, FIRST_CONSTANT, FIRST_SLOT = 0, 1, 2, 3
 LAYOUT_SIZE: Final = 4
@@ -140,6 +140,15 @@ def evaluate(
     own_slots : ndarray of int64
         Scratch: rows of the columns of one evaluation.
     """
+    layout, code, rules, slots = borrowed(layout), borrowed(code), borrowed(rules), borrowed(slots)
+    offsets, constants, table = borrowed(offsets), borrowed(constants), borrowed(table)
+    bars, slip, limits, rows = borrowed(bars), borrowed(slip), borrowed(limits), borrowed(rows)
+    day_ends, stack, marks = borrowed(day_ends), borrowed(stack), borrowed(marks)
+    decided, words, account = borrowed(decided), borrowed(words), borrowed(account)
+    order, moments, returns = borrowed(order), borrowed(moments), borrowed(returns)
+    equity, cash, qty, fills = borrowed(equity), borrowed(cash), borrowed(qty), borrowed(fills)
+    own_slots, values, reasons = borrowed(own_slots), borrowed(values), borrowed(reasons)
+    counts, finals = borrowed(counts), borrowed(finals)
     for e in range(first, last):
         part = rules[layout[e, FIRST_RULE] : layout[e, LAST_RULE]]
         own = slots[layout[e, FIRST_SLOT] :]
