@@ -17,6 +17,7 @@ from contracts.canonical import Document
 from contracts.scenario import ScenarioSpec
 from engine import backtest
 from islandflow_resources.bar_files import BarFile
+from islandflow_resources.table_schemas import numbers_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class BacktestData:
     @classmethod
     def of_dataset(cls, table: pa.Table, spec: ScenarioSpec, content_digest: str) -> BacktestData:
         """Bars of a scenario's dataset, in price units and lots."""
-        columns = {name: table[name].combine_chunks().to_numpy() for name in table.column_names}
+        columns = {name: numbers_of(table[name]) for name in table.column_names}
         fields = {
             name: columns[f"{name}_ticks"].astype(np.float64) * spec.tick_size
             for name in ("open", "high", "low", "close")

@@ -22,6 +22,7 @@ from contracts.errors import IntegrityError
 from contracts.manifest import ColumnRange, DatasetManifest
 from contracts.scenario import ScenarioSpec, scenario_from
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.table_schemas import numbers_of
 from islandflow_resources.tables import (
     StoredTable,
     content_digest,
@@ -189,7 +190,7 @@ def describe(
     """Manifest of a dataset: only what follows from the inputs."""
     ranges: dict[str, ColumnRange] = {}
     for name in BARS.names:
-        values = table[name].combine_chunks().to_numpy(zero_copy_only=True)
+        values = numbers_of(table[name])
         ranges[name] = ColumnRange(min=str(int(values.min())), max=str(int(values.max())))
     return DatasetManifest(
         manifest_version="1",
@@ -218,9 +219,7 @@ def to_bars(table: pa.Table) -> Bars:
     """Columns of a stored table as the engine takes them, without copying."""
     from engine.paths import Bars
 
-    columns = {
-        name: table[name].combine_chunks().to_numpy(zero_copy_only=True) for name in BARS.names
-    }
+    columns = {name: numbers_of(table[name]) for name in BARS.names}
     return Bars(**columns, label=np.zeros(table.num_rows, dtype=np.int8))
 
 

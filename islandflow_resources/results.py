@@ -26,6 +26,7 @@ from engine import backtest, dsl
 from engine.backtest import account, orders
 from islandflow_resources.backtest_data import BacktestData
 from islandflow_resources.object_store import ObjectStore, file_digest
+from islandflow_resources.table_schemas import array_of, strings_of
 from islandflow_resources.tables import (
     content_digest,
     from_arrays,
@@ -285,10 +286,9 @@ def reason_name(code: float) -> str:
 
 def _reasons(codes: npt.NDArray[np.float64]) -> pa.Array:
     known, places = np.unique(codes, return_inverse=True)
-    names = [reason_name(code) for code in known.tolist()]
-    return pa.DictionaryArray.from_arrays(
-        pa.array(places.reshape(-1), pa.int32()), pa.array(names, pa.string())
-    ).cast(pa.string())
+    names = strings_of([reason_name(code) for code in known.tolist()])
+    indices = array_of(places.reshape(-1).astype(np.int32))
+    return pa.DictionaryArray.from_arrays(indices, names).cast(pa.string())
 
 
 def _describe(

@@ -25,7 +25,7 @@ from blake3 import blake3
 from contracts.canonical import Json, canonical_json
 from contracts.columns import TableSchema
 from contracts.errors import ContractError
-from islandflow_resources.table_schemas import conformed
+from islandflow_resources.table_schemas import conformed, numbers_of, strings_of
 
 FORMAT = "islandflow-table/1"
 Bytes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint8]]"
@@ -94,7 +94,7 @@ class TableHasher:
         return f"blake3:{blake3(canonical_json(document)).hexdigest()}"
 
     def _refuse_nan(self, name: str, chunk: pa.Array) -> None:
-        nan = chunk.is_nan().fill_null(False).to_numpy(zero_copy_only=False)
+        nan = np.isnan(numbers_of(chunk.fill_null(0.0)))
         if not nan.any():
             return
         row = int(nan.argmax())
@@ -125,7 +125,7 @@ def content_digest(
 def _integers(dtype: str) -> Callable[[pa.Array, bool], Bytes]:
     def encode(chunk: pa.Array, nullable: bool) -> Bytes:
         if not nullable:
-            return _raw(chunk.to_numpy(zero_copy_only=True), dtype)
+            return _raw(numbers_of(chunk), dtype)
         return _with_validity(_filled(chunk, 0).to_numpy(zero_copy_only=True), chunk, dtype)
 
     return encode
@@ -133,7 +133,7 @@ def _integers(dtype: str) -> Callable[[pa.Array, bool], Bytes]:
 
 def _floats(chunk: pa.Array, nullable: bool) -> Bytes:
     if not nullable:
-        return _raw(chunk.to_numpy(zero_copy_only=True) + 0.0, "<f8")
+        return _raw(numbers_of(chunk) + 0.0, "<f8")
     return _with_validity(_filled(chunk, 0.0).to_numpy(zero_copy_only=True) + 0.0, chunk, "<f8")
 
 
@@ -147,7 +147,7 @@ def _strings(chunk: pa.Array, nullable: bool) -> Bytes:
     """Rows of (length, text[, validity]), assembled without a loop over rows."""
     filled = _filled(chunk, "") if nullable else chunk
     # A fresh array starts at offset 0 and has no text beyond its last row.
-    fresh = pa.concat_arrays([filled, pa.array([], pa.string())])
+    fresh = pa.concat_arrays([filled, strings_of([])])
     _, offsets_buffer, text_buffer = fresh.buffers()
     rows = len(fresh)
     if not rows:

@@ -63,6 +63,38 @@ def from_arrays(schema: TableSchema, arrays: Mapping[str, Values]) -> pa.Table:
     return conformed(pa.table(columns), schema)
 
 
+def array_of(numbers: np.ndarray[Any, Any]) -> pa.Array:
+    """Arrow array of numbers, not copied if they are contiguous.
+
+    Unlike ``pyarrow.array``, this does not import pandas where that is installed.
+    """
+    buffer = pa.py_buffer(np.ascontiguousarray(numbers))
+    kind = pa.from_numpy_dtype(numbers.dtype)
+    return pa.Array.from_buffers(kind, len(numbers), [None, buffer])
+
+
+def strings_of(texts: Sequence[str]) -> pa.Array:
+    """Arrow array of strings, without pandas, see `array_of`."""
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *(len(text) for text in encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(
+        len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+    )
+
+
+def numbers_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Numbers of a column without nulls as numpy sees them, not copied if in one chunk.
+
+    Unlike ``to_numpy``, this does not import pandas where that is installed.
+    """
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    dtype = np.dtype("float64" if pa.types.is_float64(array.type) else str(array.type))
+    buffer = array.buffers()[1]
+    if not len(array) or buffer is None:
+        return np.empty(0, dtype)
+    return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
+
+
 def conformed(table: pa.Table, schema: TableSchema) -> pa.Table:
     """`table` with exactly the columns of `schema`, in order and in plain encodings.
 
@@ -93,10 +125,7 @@ def _array(schema: TableSchema, column: Column, values: Values) -> pa.Array | pa
         message = f"has {values.ndim} dimensions, not one"
         raise _error(schema, "TABLE_COLUMN_TYPE", column.name, message)
     if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
-        # Unlike pyarrow.array, this does not import pandas where that is installed.
-        buffer = pa.py_buffer(np.ascontiguousarray(values))
-        kind = pa.from_numpy_dtype(values.dtype)
-        return pa.Array.from_buffers(kind, len(values), [None, buffer])
+        return array_of(values)
     try:
         return pa.array(values, ARROW_TYPES[column.kind])
     except (pa.ArrowException, TypeError, OverflowError) as error:
