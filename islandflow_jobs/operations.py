@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, cast
 
+from contracts.canonical import Document, Json
 from contracts.errors import ContractError, IslandflowError
 from contracts.json_schemas import schema_text, schemas
 from contracts.scenario import ScenarioSpec
@@ -105,10 +106,20 @@ def explain(spec: StrategySpec) -> list[str]:
 
     program = compile_strategy(spec)
     return [
-        json.dumps(program.ir, indent=2, ensure_ascii=False),
+        *_shown_json(program.ir),
         f"ir_hash {program.ir_hash}",
         *(f"column {k}: {text}" for k, text in enumerate(program.described_columns())),
     ]
+
+
+def _shown_json(ir: Document) -> list[str]:
+    """A canonical form as JSON with a line for every rule."""
+    fields = {name: json.dumps(value, ensure_ascii=False) for name, value in ir.items()}
+    rules = cast("list[Json]", ir["rules"])
+    listed = ",\n    ".join(json.dumps(rule, ensure_ascii=False) for rule in rules)
+    fields["rules"] = f"[\n    {listed}\n  ]"
+    text = ",\n".join(f'  "{name}": {value}' for name, value in fields.items())
+    return ["{", *text.splitlines(), "}"]
 
 
 def register_strategies(resources: ResourceSet, specs: Sequence[StrategySpec]) -> list[str]:

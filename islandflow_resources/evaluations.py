@@ -117,7 +117,7 @@ def make_result(
     if found is None:
         with runtime.computing():
             [outcome] = backtest.run([ref.data.bars], [results.evaluation(ref)])
-        found = results.publish(store, ref, outcome)
+        found = _published(store, ref, outcome, quarantined)
     return found, tuple(quarantined)
 
 
@@ -176,7 +176,8 @@ def _make_missing(store: ObjectStore, runtime: EngineRuntime, work: _Work) -> No
                 [work.data.bars], [results.evaluation(ref) for ref in part], runtime.threads
             )
             stored = store.concurrently(
-                lambda pair: results.publish(store, *pair), zip(part, outcomes, strict=True)
+                lambda pair: _published(store, *pair, work.quarantined),
+                zip(part, outcomes, strict=True),
             )
             work.found.update({one.result.cache_key: one for one in stored})
             for ref, outcome in zip(part, outcomes, strict=True):
@@ -196,6 +197,17 @@ def _looked_up(store: ObjectStore, ref: ResultRef, quarantined: list[str]) -> St
     except IntegrityError:
         quarantined.extend(results.discard(store, ref))
         return None
+
+
+def _published(
+    store: ObjectStore, ref: ResultRef, outcome: backtest.Outcome, quarantined: list[str]
+) -> StoredResult:
+    """Store a result; what lies damaged in its place, without its document, makes way."""
+    try:
+        return results.publish(store, ref, outcome)
+    except IntegrityError:
+        quarantined.extend(results.discard(store, ref))
+        return results.publish(store, ref, outcome)
 
 
 def _finished(store: ObjectStore, work: _Work) -> MadeResults:

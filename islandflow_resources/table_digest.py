@@ -94,7 +94,7 @@ class TableHasher:
         return f"blake3:{blake3(canonical_json(document)).hexdigest()}"
 
     def _refuse_nan(self, name: str, chunk: pa.Array) -> None:
-        nan = np.isnan(numbers_of(chunk.fill_null(0.0)))
+        nan = np.isnan(numbers_of(_filled(chunk, 0.0) if chunk.null_count else chunk))
         if not nan.any():
             return
         row = int(nan.argmax())

@@ -1,7 +1,7 @@
 """A small graph to run in a test: two markets, two seeds, a strategy, a fresh embedded home.
 
-A `Graph` is a home with its persistent instance; `Graph.run` runs the job ``research`` as Dagster
-does. Opening an instance and a first run cost seconds: both are made once a session and copied.
+A `Graph` is a home with its persistent instance; `Graph.run` runs a job, ``research`` by default, as
+Dagster does. Opening an instance and a first run cost seconds: both are made once a session and copied.
 Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at every
 event, and no test here is about a power cut.
 """
@@ -162,16 +162,17 @@ class Graph:
         first: Partition | None = None,
         last: Partition | None = None,
         *,
+        job: str = "research",
         definitions: dg.Definitions | None = None,
         config: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Run ``research`` over the box between two cells, or over the whole grid."""
+        """Run a job over the box between two cells, or over the whole grid."""
         if definitions is None:
             from islandflow_jobs.definitions import defs as definitions
         seeds = [int(seed) for seed in self.instance.get_dynamic_partitions("seed")]
         first = first or Partition(self.scenario_keys[0], seeds[0])
         last = last or Partition(self.scenario_keys[-1], seeds[-1])
-        result = definitions.resolve_job_def("research").execute_in_process(
+        result = definitions.resolve_job_def(job).execute_in_process(
             instance=self.instance,
             tags=range_tags(first, last),
             run_config={**QUIET, **(config or {})},

@@ -1,16 +1,22 @@
-"""Backtest assets in real runs: results, their cache, the summary and what it misses."""
+"""Backtest assets in real runs: results, their cache, and what is skipped or screened."""
+
+import json
 
 import dagster as dg
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from dagster._core.definitions.data_version import StaleStatus
 
-from contracts.columns import SUMMARY
+from contracts.backtest import BacktestResult
+from contracts.digest import recipe_digest
 from contracts.errors import ContractError
 from islandflow_assets import keys
-from islandflow_assets.backtests import registered_strategies
 from islandflow_assets.partitions import Partition
 from islandflow_jobs import registration
+from islandflow_jobs.definitions import build_definitions
+from islandflow_resources import datasets
+from islandflow_resources.materialise import dataset_ref
+from islandflow_resources.results import VERSION
+from islandflow_resources.strategies import registered_strategies
 from tests.graph import (
     CALM,
     QUIET,
@@ -21,7 +27,15 @@ from tests.graph import (
     registered_home,
     strategy,
 )
+from tests.islandflow_assets.test_lineage import status, statuses
 
+SLOWER = strategy(
+    id="slower",
+    rules=[
+        {"if": "crossover(ma(close, 4), ma(close, 12))", "then": "buy"},
+        {"if": "crossunder(ma(close, 4), ma(close, 12))", "then": "sell"},
+    ],
+)
 ASSETS = (keys.SCENARIO_SPEC, keys.SCENARIO_DATASET, keys.BACKTEST_RESULT)
 
 
@@ -78,35 +92,28 @@ def test_downstream_steps_take_what_was_published_of_a_batch_with_failures(batch
     assert bad not in str(run.materialised(keys.BACKTEST_RESULT))
 
 
-def test_the_summary_fails_the_run_and_names_what_is_missing(batch):
-    _, run, bad, _ = batch
-    assert not run.success
-    check = run.check(keys.NOTHING_MISSING)
-    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.ERROR)
-    assert check.description == f"2 of 4 partitions have no result: {bad}|1, {bad}|2"
-    assert run.failures(keys.NOTHING_MISSING) == dict.fromkeys(
-        [f"{bad}|1", f"{bad}|2"], "RESULT_MISSING"
-    )
-
-
-def test_the_summary_is_published_with_what_there_is(batch):
-    graph, run, _, _ = batch
-    [summary] = run.materialised(keys.BACKTEST_SUMMARY).values()
-    store = graph.resources.store
-    uri = str(summary.metadata["uri"].value)
-    table = pq.read_table(pa.BufferReader(store.get(store.parse_uri(uri))))
-    assert table.column_names == list(SUMMARY.names)
-    assert [(row["scenario_key"], row["seeds"]) for row in table.to_pylist()] == [
-        (graph.scenario_keys[1], 2)
-    ]
-
-
-def test_an_event_of_a_result_names_the_dataset_it_was_made_from(again):
+def test_an_event_of_a_result_names_the_dataset_and_the_strategies_it_was_made_from(again):
     _, run, _ = again
     datasets = run.materialised(keys.SCENARIO_DATASET)
+    [listed] = run.materialised(keys.STRATEGY_IR).values()
     for cell, one in run.materialised(keys.BACKTEST_RESULT).items():
-        made_from = one.tags[f"dagster/input_data_version/{keys.SCENARIO_DATASET}"]
-        assert made_from == datasets[cell].tags["dagster/data_version"]
+        inputs = {
+            name: one.tags[f"dagster/input_data_version/{name}"]
+            for name in (keys.SCENARIO_DATASET, keys.STRATEGY_IR)
+        }
+        assert inputs == {
+            keys.SCENARIO_DATASET: datasets[cell].tags["dagster/data_version"],
+            keys.STRATEGY_IR: listed.tags["dagster/data_version"],
+        }
+        assert one.metadata["recipe_digest"].value == recipe_digest(
+            keys.BACKTEST_RESULT,
+            version=VERSION,
+            specs={"settings": {}},
+            inputs={
+                keys.SCENARIO_DATASET: f"blake3:{inputs[keys.SCENARIO_DATASET]}",
+                keys.STRATEGY_IR: f"sha256:{inputs[keys.STRATEGY_IR]}",
+            },
+        )
 
 
 def test_the_metadata_of_a_result_is_what_a_person_asks_for(again):
@@ -114,9 +121,11 @@ def test_the_metadata_of_a_result_is_what_a_person_asks_for(again):
     for one in run.materialised(keys.BACKTEST_RESULT).values():
         assert {
             *("equity", "drawdown", "metrics", "dagster/row_count", "uri", "cache_keys"),
-            *("used_cache", "quarantined", "seconds"),
+            *("used_cache", "hits", "strategies", "skipped", "quarantined", "seconds"),
         } <= set(one.metadata)
-        assert one.metadata["equity"].value.startswith(f"![{one.partition}")
+        for name in ("equity", "drawdown"):
+            assert one.metadata[name].value.startswith(f"![{one.partition} · {name} in ")
+        assert (one.metadata["hits"].value, one.metadata["strategies"].value) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["equity.parquet", "trades.parquet", "metrics.json"])
@@ -156,15 +165,104 @@ def _damage(graph, key):
 
 def test_a_new_strategy_remakes_no_dataset_and_only_its_own_results(finished):
     database = finished.resources.database
-    registration.register_strategy(database, strategy(id="crossover_2", name="Another"))
-    slower = {"if": "crossover(ma(close, 4), ma(close, 12))", "then": "buy"}
-    other = strategy(id="slower", rules=[slower, strategy().document()["rules"][1]])
-    registration.register_strategy(database, other)
+    registration.register_strategy(database, SLOWER)
     run = finished.run()
     assert run.success
     assert set(run.metadata(keys.SCENARIO_DATASET, "used_cache").values()) == {True}
     assert set(run.metadata(keys.BACKTEST_RESULT, "used_cache").values()) == {False}
-    assert len({row.strategy_id for row in database.results()}) >= 2
+    assert set(run.metadata(keys.BACKTEST_RESULT, "hits").values()) == {1}
+    assert sorted(row.strategy_id for row in database.results()) == [
+        *(["crossover"] * 4 + ["slower"] * 4)
+    ]
+
+
+def test_strategies_of_one_meaning_share_a_result_and_each_is_named(graph):
+    for name in ("a_twin", "twin"):
+        registration.register_strategy(graph.resources.database, strategy(id=name, name="The same"))
+    run = graph.run()
+    assert run.success, run.said
+    assert len([key for key in graph.objects() if key.endswith("/result.json")]) == 4
+    assert set(run.metadata(keys.BACKTEST_RESULT, "strategies").values()) == {3}
+    for one in run.materialised(keys.BACKTEST_RESULT).values():
+        first = one.metadata["metrics"].records[0].data
+        assert set(first) == {"metric", "a_twin", "crossover", "twin"}
+
+
+def test_a_new_strategy_makes_every_result_stale_until_it_is_run(finished):
+    registration.register_strategy(finished.resources.database, SLOWER)
+    assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.FRESH}
+    job = build_definitions().resolve_implicit_global_asset_job_def()
+    selected = [dg.AssetKey(keys.STRATEGY_SPEC), dg.AssetKey(keys.STRATEGY_IR)]
+    job.execute_in_process(instance=finished.instance, asset_selection=selected, run_config=QUIET)
+    kind, reasons = status(finished, keys.BACKTEST_RESULT, finished.cells[0])
+    assert (kind, reasons) == (StaleStatus.STALE, ["has a new dependency data version"])
+    assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.STALE}
+    assert statuses(finished, keys.SCENARIO_DATASET) == {StaleStatus.FRESH}
+    assert finished.run().success
+    assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.FRESH}
+
+
+def test_strategies_that_do_not_fit_are_skipped_and_named(graph):
+    database = graph.resources.database
+    registration.register_strategy(database, strategy(id="hourly", timeframe="1h"))
+    patient = [{"if": "close > ma(close, 200)", "then": "buy"}, strategy().document()["rules"][1]]
+    registration.register_strategy(database, strategy(id="patient", rules=patient))
+    run = graph.run()
+    assert run.success
+    skipped = run.metadata(keys.BACKTEST_RESULT, "skipped")
+    hourly = "hourly trades 1h, not 1m"
+    calm, moody = graph.scenario_keys
+    patient = "patient looks back on 200 bars of 160"
+    assert skipped[f"{calm}|1"] == skipped[f"{calm}|2"] == [hourly, patient]
+    assert skipped[f"{moody}|1"] == skipped[f"{moody}|2"] == [hourly]
+    strategies = run.metadata(keys.BACKTEST_RESULT, "strategies")
+    assert [strategies[cell] for cell in sorted(strategies)] == [1, 1, 2, 2]
+
+
+@pytest.fixture(scope="module")
+def screened():
+    """A market longer than a screening, after a full run and then a screening."""
+    with graph_of(registered_home()) as graph:
+        [long] = graph.register(market(CALM, id="long", duration_bars=1_500))
+        box = Partition(graph.scenario_keys[1], 1), Partition(long, 1)
+        full = graph.run(*box, job="t1_full")
+        before = graph.objects(), graph.resources.database.results()
+        yield graph, full, graph.run(*box, job="t0_screen"), before
+
+
+def test_a_screening_sees_the_first_thousand_bars_only(screened):
+    graph, full, quick, _ = screened
+    assert full.success
+    assert quick.success, quick.said
+    long = f"{graph.scenario_keys[2]}|1"
+    assert full.metadata(keys.BACKTEST_RESULT, "dagster/row_count")[long] == 1_500
+    assert quick.metadata(keys.SCREENING_RESULT, "dagster/row_count")[long] == 1_000
+    [row] = [row for row in graph.resources.database.results() if row.bars == 1_000]
+    result = graph.resources.store.get(f"backtests/{row.cache_key.split(':')[1]}/result.json")
+    dataset = dataset_ref(market(CALM, id="long", duration_bars=1_500), 1)
+    bars = datasets.read(graph.resources.store, dataset).table
+    assert BacktestResult.model_validate(
+        {**json.loads(result), "strategy_id": "x", "strategy_hash": row.strategy_hash}
+    ).last_ts_ns == str(bars["ts_ns"][999].as_py())
+
+
+def test_a_screening_adds_its_own_results_and_changes_no_other(screened):
+    graph, full, quick, (objects, rows) = screened
+    after = graph.objects()
+    assert {key: after[key] for key in objects} == objects
+    assert {row.cache_key for row in rows} < {
+        row.cache_key for row in graph.resources.database.results()
+    }
+    assert len(graph.resources.database.results()) == len(rows) + 1
+    assert quick.materialised(keys.BACKTEST_RESULT) == {}
+    assert full.materialised(keys.SCREENING_RESULT) == {}
+
+
+def test_a_market_shorter_than_a_screening_is_not_computed_twice(screened):
+    graph, _, quick, _ = screened
+    used = quick.metadata(keys.SCREENING_RESULT, "used_cache")
+    moody, long = graph.scenario_keys[1:]
+    assert used == {f"{moody}|1": True, f"{long}|1": False}
 
 
 def test_other_settings_make_other_results_beside_the_old(finished):
@@ -225,35 +323,3 @@ def test_a_batch_of_n_writes_n_events_per_asset_and_a_constant(graph):
         assert len(per_cell) == 2 * len(ASSETS) * cells
         counts[cells] = len(run.events) - len(per_cell)
     assert counts[2] == counts[6] < 60
-
-
-def test_a_run_of_the_summary_alone_misses_nothing(finished):
-    from islandflow_jobs.definitions import defs
-
-    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        instance=finished.instance,
-        asset_selection=[dg.AssetKey(keys.BACKTEST_SUMMARY)],
-        run_config=QUIET,
-    )
-    [check] = result.get_asset_check_evaluations()
-    assert (check.check_name, check.passed) == (keys.NOTHING_MISSING, True)
-
-
-def test_a_run_that_continues_a_failed_one_counts_what_that_one_published(finished):
-    first = finished.run_one(Partition(finished.scenario_keys[0], 1))
-    rerun = dg.execute_job(
-        dg.reconstructable(_research),
-        instance=finished.instance,
-        run_config=QUIET,
-        tags=first.result.dagster_run.tags,
-        reexecution_options=dg.ReexecutionOptions(
-            parent_run_id=first.result.run_id, step_selection=[keys.BACKTEST_SUMMARY]
-        ),
-    )
-    assert rerun.success
-
-
-def _research():
-    from islandflow_jobs.definitions import defs
-
-    return defs.resolve_job_def("research")

@@ -112,8 +112,9 @@ def test_a_single_bad_partition_fails_at_its_guards_and_stops_there(graph):
     assert run.materialised(keys.SCENARIO_DATASET) == {}
     skipped = {event.step_key for event in run.events if event.is_step_skipped}
     started = {event.step_key for event in run.events if event.is_step_start}
-    assert started == {keys.SCENARIO_SPEC, keys.SCENARIO_DATASET}
-    assert skipped <= {keys.BACKTEST_RESULT, keys.BACKTEST_SUMMARY}
+    inputs = {keys.SCENARIO_SPEC, keys.SCENARIO_DATASET, keys.STRATEGY_SPEC, keys.STRATEGY_IR}
+    assert started == inputs
+    assert skipped <= {keys.BACKTEST_RESULT, keys.BACKTEST_SUMMARY, keys.LEADERBOARD}
 
 
 DAMAGE = {

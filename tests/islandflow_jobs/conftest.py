@@ -1,8 +1,37 @@
-"""Fixtures of these tests: the small graph of tests/graph.py, before and after its first run."""
+"""Fixtures of these tests: commands in this process, and the small graph of tests/graph.py."""
+
+import sys
+import warnings
 
 import pytest
 
 from tests.graph import finished_home, graph_of, registered_home
+
+with warnings.catch_warnings():
+    # The typer that dagster's help pages need imports names that click 8.4 deprecates.
+    warnings.filterwarnings("ignore", "'click", DeprecationWarning)
+    from islandflow_jobs import cli
+
+
+@pytest.fixture
+def islandflow(monkeypatch, capsys):
+    """Run a command as the console script does; its exit code and printed lines."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["islandflow", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        printed = capsys.readouterr()
+        return ended.value.code or 0, printed.out.splitlines(), printed.err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def bare_home(tmp_path, monkeypatch):
+    """A home that no command has touched."""
+    monkeypatch.setenv("ISLANDFLOW_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @pytest.fixture

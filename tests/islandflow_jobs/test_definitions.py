@@ -4,12 +4,17 @@ import re
 
 import dagster as dg
 
+from engine import dsl
 from islandflow_jobs.definitions import build_definitions, defs
 from islandflow_jobs.jobs import SCENARIO_INBOX
 from islandflow_resources.folder_store import FolderStore
+from islandflow_resources.results import VERSION as RESULT_VERSION
 from tests.graph import CALM, QUIET, write_json
 
-NAMES = ["backtest_result", "backtest_summary", "scenario_dataset", "scenario_spec"]
+NAMES = [
+    *("backtest_result", "backtest_summary", "leaderboard", "scenario_dataset", "scenario_spec"),
+    *("screening_leaderboard", "screening_result", "strategy_ir", "strategy_spec"),
+]
 
 
 def test_dagster_finds_the_definitions_loadable():
@@ -21,8 +26,10 @@ def test_dagster_finds_the_definitions_loadable():
 def test_every_asset_has_a_code_version_made_of_its_domains():
     versions = {name: defs.resolve_asset_graph().get(dg.AssetKey(name)).code_version
                 for name in NAMES}  # fmt: skip
-    assert all(re.fullmatch(r"[0-9]+(\.[0-9]+(-[0-9]+)*)+", one) for one in versions.values())
-    assert versions["backtest_summary"] == versions["backtest_result"]
+    assert all(re.fullmatch(r"[0-9]+(\.[0-9]+(-[0-9]+)*)*", one) for one in versions.values())
+    made = [one for name, one in versions.items() if name.startswith(("backtest", "screening"))]
+    assert {*made, versions["leaderboard"]} == {RESULT_VERSION}
+    assert versions["strategy_ir"] == dsl.VERSION
 
 
 def test_every_asset_and_check_says_what_it_is():
@@ -32,7 +39,7 @@ def test_every_asset_and_check_says_what_it_is():
 
 
 def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
-    for name in ("research", "register_inbox"):
+    for name in ("research", "t0_screen", "t1_full", "register_inbox"):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import SCENARIO_INBOX, REGISTERED
+from islandflow_jobs.jobs import REGISTERED, SCENARIO_INBOX
 from tests.graph import CALM, QUIET, Run, market
 
 

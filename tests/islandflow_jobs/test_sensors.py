@@ -23,7 +23,9 @@ def tick(graph):
 
 
 def drop(graph, name, document):
-    graph.resources.store.put_if_absent(f"{SCENARIO_INBOX}{name}.json", json.dumps(document).encode())
+    graph.resources.store.put_if_absent(
+        f"{SCENARIO_INBOX}{name}.json", json.dumps(document).encode()
+    )
 
 
 def test_an_empty_inbox_is_skipped(tick):

@@ -116,6 +116,12 @@ def _resting() -> dict[str, Case]:
             [BUY, limit("buy")], [1, 2], [100, 100, LOW, 100, LOW],
             [(1, 1, 100, "rule 0"), (3, -1, 100, "max_holding")], ONE | {"max_holding_bars": 2},
         ),
+        # The same order, not touched until the position has ended on bar 3.
+        "an order to buy waits while long": Case(
+            [BUY, limit("buy")], [1, 2], [100, 100, 100, 100, LOW],
+            [(1, 1, 100, "rule 0"), (3, -1, 100, "max_holding"), (4, 1, 99, "rule 1")],
+            ONE | {"max_holding_bars": 2},
+        ),
         "a plain sell that is touched while flat is gone": Case(
             [limit("sell"), BUY], [1, 0, 0, 0], [100, HIGH, 100, HIGH], []
         ),

@@ -8,13 +8,29 @@ import math
 import numpy as np
 import pytest
 
-from contracts.errors import ContractError
+from contracts.errors import ComputeError, ContractError
 from engine.backtest import run
+from engine.backtest.account import (
+    ACCOUNT_SIZE,
+    BALANCED,
+    CASH,
+    FEES,
+    FILL_SIZE,
+    FILLS,
+    INITIAL_CASH,
+    LIMITS_SIZE,
+    QTY,
+    REALISED,
+    check_balance,
+    fill,
+    open_account,
+)
 from tests.engine.backtest.cases import curves, dataset, evaluation, outcome, priced
 from tests.properties.strategies import bars, document
 
 ALL = {"sizing": {"type": "percent_equity", "percent": 100}}
 SHORT = ALL | {"allow_short": True}
+COSTLY = {"fee_bps": 1.0}
 HALF = {"sizing": {"type": "percent_equity", "percent": 50}}
 
 
@@ -166,6 +182,39 @@ def test_slippage_that_leaves_no_price_rejects_a_sale():
     assert fills(found) == [(0, 1, 0)]
     assert found.rejected_orders == 1
     assert found.final_equity == 50_000
+
+
+def test_books_that_do_not_balance_are_noted_and_others_are_not():
+    account, limits = np.zeros(ACCOUNT_SIZE), np.zeros(LIMITS_SIZE)
+    limits[INITIAL_CASH] = 1000.0
+    open_account(account, limits)
+    fill(account, limits, 3, 1.0, 5.0, 100.0, 0.01, 0.0, np.empty((0, FILL_SIZE)))
+    assert (account[CASH], account[BALANCED], account[FILLS]) == (495.0, 1.0, 1.0)
+    for entry, change in ((CASH, 1e-3), (CASH, -1e-3), (REALISED, 1e-3), (QTY, 1e-3), (FEES, 1e-3)):
+        changed = account.copy()
+        changed[entry] += change
+        check_balance(changed, limits)
+        assert changed[BALANCED] == 0.0
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_account_that_no_double_holds_is_an_error_with_its_bar_and_no_result(threads):
+    columns = priced(*[1e300] * 5) | {"volume": np.array([0.0, 1, 0, 0, 0])}
+    broken = evaluation(document(on_volume("buy", "close"), fixed(1e12, max_margin=1e308)), COSTLY)
+    sound = evaluation(document(on_volume("buy", "close")), COSTLY)
+    with pytest.raises(ComputeError) as caught:
+        run([dataset(columns)], [sound, sound, broken, sound], threads)
+    assert caught.value.code == "BACKTEST_INVARIANT"
+    assert caught.value.loc == "bar 2 of evaluation 2"
+
+
+def test_more_fills_than_a_first_guess_are_all_kept():
+    columns = priced(*[10, 11] * 1500) | {"volume": np.array([1.0, 2] * 1500)}
+    found = outcome(document(on_volume("buy", "sell"), SHORT | {"max_margin": 1e9}), columns)
+    rows = curves(found)["trades"]
+    assert found.fills == len(rows) > 4000
+    assert rows[-1, 0] == 2999
+    assert rows[:, 0].tolist() == sorted(rows[:, 0])
 
 
 def test_a_last_open_position_is_marked_and_not_closed():
