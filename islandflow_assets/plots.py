@@ -23,6 +23,7 @@ POINTS: Final = 120
 COLOURS: Final = ("#0b6bcb", "#c2410c", "#15803d", "#7e22ce")
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 14, 30, 26
 _FLOOR = HEIGHT - _BOTTOM
+_LEGEND_CHARS: Final = 120
 _FONT: Final = 'font-family="sans-serif" font-size="11" fill="#57606a"'
 
 Floats = npt.NDArray[np.float64]
@@ -96,14 +97,21 @@ def _named_curves(
 ) -> dg.MarkdownMetadataValue:
     shown = list(series.items())[: len(COLOURS)]
     names = [name for name, _ in shown]
-    legend = ", ".join(
-        f'<tspan fill="{colour}">{name}</tspan>'
-        for name, colour in zip(names, COLOURS, strict=False)
-    )
     left = more + len(series) - len(shown)
     rest = f" and {left} more" if left else ""
+    room = (_LEGEND_CHARS - len(title) - len(rest)) // max(1, len(names)) - 2
+    legend = ", ".join(
+        f'<tspan fill="{colour}">{_short(name, room)}</tspan>'
+        for name, colour in zip(names, COLOURS, strict=False)
+    )
     curves = [_curve(values, values, values) for _, values in shown]
     return _picture(title + legend + rest, title + ", ".join(names) + rest, span, curves)
+
+
+def _short(name: str, chars: int) -> str:
+    """A name that fits, its end kept: names that differ mostly differ there."""
+    room = max(8, chars)
+    return name if len(name) <= room else f"{name[: room // 2]}…{name[room // 2 + 1 - room :]}"
 
 
 def _curve(low: Floats, high: Floats, close: Floats) -> Curve:
@@ -156,7 +164,7 @@ def _drawn(curve: Curve, colour: str, bottom: float, top: float) -> str:
 
 def _grid(bottom: float, top: float) -> str:
     """Lines at round values with their labels."""
-    rough = (top - bottom) / 4
+    rough = (top - bottom) / 6
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(round_ * power for round_ in (1, 2, 5, 10) if round_ * power >= rough * 0.999)
     digits = max(0, -math.floor(math.log10(step)))

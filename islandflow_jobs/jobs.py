@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from contracts.canonical import parse_document
 from contracts.errors import ContractError
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
@@ -25,6 +26,8 @@ from islandflow_resources.object_store import ObjectStore
 SCENARIO_INBOX = "inbox/scenarios/"
 STRATEGY_INBOX = "inbox/strategies/"
 REGISTERED = "registered/"
+_OWN_FIELD = {SCENARIO_INBOX: "family", STRATEGY_INBOX: "rules"}
+"""Which field tells what a document is."""
 
 _INPUTS = [scenario_spec, scenario_dataset, strategy_spec, strategy_ir]
 
@@ -86,7 +89,9 @@ def _register(
     context: dg.OpExecutionContext, store: ObjectStore, key: str, register: Callable[[bytes], str]
 ) -> None:
     try:
-        name = register(store.get(key))
+        data = store.get(key)
+        _refuse_wrong_inbox(key, data)
+        name = register(data)
     except ContractError as error:
         moved = store.quarantine(key)
         store.put_if_absent(f"{moved.rsplit('/', 1)[0]}/errors.json", _report(key, error))
@@ -94,6 +99,15 @@ def _register(
         return
     store.set_aside(key, REGISTERED)
     context.log.info(f"{key} is registered as {name}")
+
+
+def _refuse_wrong_inbox(key: str, data: bytes) -> None:
+    """Say where a document belongs, instead of listing all the fields that it lacks."""
+    fields = parse_document(data, "document").keys()
+    right = [inbox for inbox, own in _OWN_FIELD.items() if own in fields]
+    if len(right) == 1 and not key.startswith(right[0]):
+        message = f"the document has {_OWN_FIELD[right[0]]!r}, which belongs elsewhere"
+        raise ContractError("INBOX_WRONG", message, key, (f"put it under {right[0]}",))
 
 
 def _report(key: str, error: ContractError) -> bytes:

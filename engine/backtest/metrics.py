@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from contracts.backtest import METRICS
+from contracts.backtest import METRICS, MIN_DAYS
 from engine.arrays import Floats, Ints, Labels
 from engine.backtest.account import GAINS, LOSSES, NOTIONAL, PAINS, WINS
 from engine.backtest.daily import tail_of_days
@@ -227,21 +227,6 @@ def moments(equity: Floats, initial: float, returns: Floats, m: Floats) -> bool:
 
 
 @kernel
-def put(
-    values: Floats, reasons: Labels, which: int, defined: bool, value: float, reason: int
-) -> None:
-    """Write one metric, or why it is not defined."""
-    reasons[which] = 0
-    values[which] = value
-    if not defined:
-        reasons[which] = reason
-    elif not math.isfinite(value):
-        reasons[which] = OVERFLOW
-    if reasons[which] != 0:
-        values[which] = math.nan
-
-
-@kernel
 def measure(
     equity: Floats,
     account: Floats,
@@ -274,41 +259,55 @@ def measure(
     bool
         Whether the longest recovery is still open.
     """
+    for which in range(values.shape[0]):
+        values[which], reasons[which] = 0.0, 0
     bars = equity.shape[0]
     growth = float(equity[bars - 1] / initial)
-    put(values, reasons, TOTAL_RETURN, True, growth - 1.0, 0)
-    put(values, reasons, TURNOVER, True, account[NOTIONAL] / initial, 0)
-    put(values, reasons, EXPOSURE, True, exposed / bars, 0)
+    values[TOTAL_RETURN] = growth - 1.0
+    values[TURNOVER] = account[NOTIONAL] / initial
+    values[EXPOSURE] = exposed / bars
     trade_ratios(account, values, reasons)
     if not moments(equity, initial, scratch, m):
         for which in range(values.shape[0]):
             if which not in (TOTAL_RETURN, TURNOVER, TRADES, WIN_RATE, PROFIT_FACTOR):
-                put(values, reasons, which, False, 0.0, GONE)
+                reasons[which] = GONE
+        settle(values, reasons)
         return False
-    put(values, reasons, MAX_DRAWDOWN, True, m[FALL], 0)
-    put(values, reasons, RECOVERY, True, m[LONGEST], 0)
+    values[MAX_DRAWDOWN], values[RECOVERY] = m[FALL], m[LONGEST]
     exponent = log(growth) * year / bars
-    put(values, reasons, ANNUAL_RETURN, exponent < 700.0, exp(min(exponent, 700.0)) - 1.0, GROWTH)
+    grows = exponent < 700.0
+    values[ANNUAL_RETURN] = exp(min(exponent, 700.0)) - 1.0
+    reasons[ANNUAL_RETURN] = 0 if grows else GROWTH
     fell = m[FALL] < 0.0
-    put(
-        values, reasons, CALMAR, fell and exponent < 700.0,
-        values[ANNUAL_RETURN] / abs(m[FALL]) if fell else 0.0, GROWTH if fell else NO_FALL,
-    )  # fmt: skip
+    values[CALMAR] = values[ANNUAL_RETURN] / abs(m[FALL]) if fell else 0.0
+    reasons[CALMAR] = NO_FALL if not fell else (0 if grows else GROWTH)
     ratios(m, math.sqrt(year), values, reasons)
-    tail = tail_of_days(equity, initial, day_ends, scratch)
-    put(values, reasons, DAILY_P5, not math.isnan(tail[0]), tail[0], SHORT)
-    put(values, reasons, WORST, not math.isnan(tail[1]), tail[1], SHORT)
+    values[DAILY_P5], values[WORST] = tail_of_days(equity, initial, day_ends, scratch)
+    few = 0 if day_ends.shape[0] >= MIN_DAYS else SHORT
+    reasons[DAILY_P5], reasons[WORST] = few, few
+    settle(values, reasons)
     return m[OPEN] != 0.0
+
+
+@kernel
+def settle(values: Floats, reasons: Labels) -> None:
+    """Leave no number that has a reason against it, and none without one that is not finite."""
+    for which in range(values.shape[0]):
+        if reasons[which] == 0 and not math.isfinite(values[which]):
+            reasons[which] = OVERFLOW
+        if reasons[which] != 0:
+            values[which] = math.nan
 
 
 @kernel
 def trade_ratios(account: Floats, values: Floats, reasons: Labels) -> None:
     """What is counted by closed trades."""
     closed, pains = account[WINS] + account[LOSSES], account[PAINS]
-    put(values, reasons, TRADES, True, closed, 0)
-    put(values, reasons, WIN_RATE, closed > 0.0, account[WINS] / max(closed, 1.0), NO_TRADE)
-    factor = account[GAINS] / pains if pains > 0.0 else 0.0
-    put(values, reasons, PROFIT_FACTOR, pains > 0.0, factor, NO_LOSER)
+    values[TRADES] = closed
+    values[WIN_RATE] = account[WINS] / max(closed, 1.0)
+    reasons[WIN_RATE] = 0 if closed > 0.0 else NO_TRADE
+    values[PROFIT_FACTOR] = account[GAINS] / pains if pains > 0.0 else 0.0
+    reasons[PROFIT_FACTOR] = 0 if pains > 0.0 else NO_LOSER
 
 
 @kernel
@@ -316,26 +315,19 @@ def ratios(m: Floats, root: float, values: Floats, reasons: Labels) -> None:
     """Volatility and the ratios of mean and deviation; those of a constant curve are 0."""
     n, mean = m[COUNT], m[MEAN]
     equal = m[DIFFERENT] == 0.0
-    flat = equal and m[FIRST] == 0.0
-    deviation = 0.0 if equal or n < 2.0 else math.sqrt(m[SQUARES] / (n - 1.0))
-    put(values, reasons, VOLATILITY, True, deviation * root, 0)
+    if equal and m[FIRST] == 0.0:
+        return
+    deviation = 0.0 if equal else math.sqrt(m[SQUARES] / (n - 1.0))
     down = math.sqrt(m[DOWN_SQUARES] / n)
-    few = m[UPS] == 0.0 or m[DOWNS] < 2.0
-    spread = 0.0 if few else math.sqrt(m[DOWN_DEVIATIONS] / (m[DOWNS] - 1.0))
-    ratio(values, reasons, SHARPE, flat, mean, deviation, root, EQUAL)
-    ratio(values, reasons, SORTINO, flat, mean, down, root, NO_LOSS)
-    gain = 0.0 if few else m[UP_SUM] / m[UPS]
-    ratio(values, reasons, GAIN_LOSS_SORTINO, flat, gain, spread, root, FEW)
-
-
-@kernel
-def ratio(
-    values: Floats, reasons: Labels, which: int, flat: bool, above: float, below: float,
-    root: float, reason: int,
-) -> None:  # fmt: skip
-    """One annualised ratio."""
-    value = 0.0 if flat or below == 0.0 else above / below * root
-    put(values, reasons, which, flat or below > 0.0, value, reason)
+    values[VOLATILITY] = deviation * root
+    values[SHARPE] = mean / deviation * root if deviation > 0.0 else 0.0
+    reasons[SHARPE] = 0 if deviation > 0.0 else EQUAL
+    values[SORTINO] = mean / down * root if down > 0.0 else 0.0
+    reasons[SORTINO] = 0 if down > 0.0 else NO_LOSS
+    spread = math.sqrt(m[DOWN_DEVIATIONS] / (m[DOWNS] - 1.0)) if m[DOWNS] > 1.0 else 0.0
+    usable = m[UPS] > 0.0 and spread > 0.0
+    values[GAIN_LOSS_SORTINO] = m[UP_SUM] / m[UPS] / spread * root if usable else 0.0
+    reasons[GAIN_LOSS_SORTINO] = 0 if usable else FEW
 
 
 @dataclass(frozen=True, slots=True)

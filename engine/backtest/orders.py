@@ -27,7 +27,7 @@ from engine.backtest.account import (
 from engine.jit import kernel
 
 HOLD, BUY, SELL, CLOSE = 0, 1, 2, 3
-MARKET, LIMIT, STOP = 0, 1, 2
+MARKET, LIMIT, STOP = 0.0, 1.0, 2.0
 
 KIND, ORDER_ACTION, ORDER_SIDE, LEVEL, RULE = 0, 1, 2, 3, 4
 ORDER_SIZE = 5
@@ -61,7 +61,7 @@ def execute(
 
 @kernel
 def rest(
-    order: Floats, account: Floats, kind: int, action: int, offset: float, decided_at: float,
+    order: Floats, account: Floats, kind: float, action: int, offset: float, decided_at: float,
     rule: float,
 ) -> None:  # fmt: skip
     """Let an order rest in the place of any other; a market order only removes it."""
@@ -81,7 +81,7 @@ def rest(
 
 @kernel
 def touched(
-    kind: int, side: float, level: float, gaps: float, start: float, high: float, low: float
+    kind: float, side: float, level: float, gaps: float, start: float, high: float, low: float
 ) -> float:
     """Price before slippage at which a bar fills an order, or NaN if it does not.
 
@@ -191,9 +191,7 @@ def resting_price(
         return math.nan
     if account[QTY] == 0.0 and bar <= account[COOLING_UNTIL]:
         return math.nan
-    return touched(
-        int(order[KIND]), order[ORDER_SIDE], order[LEVEL], limits[GAP_OPEN], start, high, low
-    )
+    return touched(order[KIND], order[ORDER_SIDE], order[LEVEL], limits[GAP_OPEN], start, high, low)
 
 
 @kernel
@@ -204,6 +202,6 @@ def vanishes(
     if order[KIND] == 0.0 or does_something(order, account, limits):
         return False
     found = touched(
-        int(order[KIND]), order[ORDER_SIDE], order[LEVEL], limits[GAP_OPEN], start, high, low
+        order[KIND], order[ORDER_SIDE], order[LEVEL], limits[GAP_OPEN], start, high, low
     )
     return not math.isnan(found)

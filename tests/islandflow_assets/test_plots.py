@@ -8,7 +8,15 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from islandflow_assets.plots import HEIGHT, POINTS, WIDTH, Span, equity_plot, price_plot
+from islandflow_assets.plots import (
+    HEIGHT,
+    POINTS,
+    WIDTH,
+    Span,
+    drawdown_plot,
+    equity_plot,
+    price_plot,
+)
 
 SPAN = Span(1_704_067_200_000_000_000, 1_704_667_200_000_000_000)
 SVG = "{http://www.w3.org/2000/svg}"
@@ -76,6 +84,46 @@ def test_equity_curves_are_drawn_one_per_strategy_and_named():
     assert "one" in said
     assert "two" in said
     assert "2024-01-01 00:00" in said
+
+
+def labels(root):
+    """Numbers of the vertical axis, from bottom to top."""
+    ends = [text for text in root.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    return [float(text.text.replace(",", "")) for text in ends if "UTC" not in text.text]
+
+
+def test_a_drawdown_is_the_fall_below_the_peak_in_percent():
+    equity = np.concatenate([np.linspace(100, 200, 60), np.linspace(200, 150, 60)])
+    root = picture(drawdown_plot("cell|1", SPAN, {"one": equity, "flat": np.full(120, 5.0)}))
+    one, flat = (points(line) for line in root.iter(f"{SVG}polyline"))
+    top, bottom = labels(root)[-1], labels(root)[0]
+    assert (top, bottom) == (0.0, -25.0)
+    assert {y for _, y in one[:60]} == {y for _, y in flat} == {one[0][1]}
+    assert max(y for _, y in one) == one[-1][1] > one[0][1]
+    assert "drawdown in percent: one, flat" in "".join(root.itertext())
+
+
+@pytest.mark.parametrize("top", [1.0, 1.9, 2.1, 4.9, 5.1, 9.9])
+@pytest.mark.parametrize("power", [-3, 0, 4])
+def test_an_axis_has_three_to_seven_round_labels(top, power):
+    level = np.linspace(0, top * 10.0**power, 50)
+    found = labels(picture(equity_plot("c", SPAN, {"s": level})))
+    assert 3 <= len(found) <= 7
+    assert found == sorted(set(found))
+    steps = {round((b - a) / 10.0**power, 6) for a, b in zip(found, found[1:], strict=False)}
+    assert len(steps) == 1
+
+
+def test_long_names_are_shortened_where_they_are_drawn_and_whole_in_the_title():
+    names = [f"{'long_' * 12}{index}" for index in range(4)]
+    curves = {name: np.linspace(1, 2 + index, 50) for index, name in enumerate(names)}
+    value = equity_plot("a_scenario-0123456789ab|1", SPAN, curves, more=996)
+    [legend] = [text for text in picture(value).iter(f"{SVG}text") if text.get("y") == "17"]
+    said = "".join(legend.itertext())
+    assert len(said) <= 130
+    assert said.endswith("3 and 996 more")
+    assert len({span.text for span in legend.iter(f"{SVG}tspan")}) == 4
+    assert all(name in value.value for name in names)
 
 
 def test_a_picture_is_small_enough_for_every_partition_of_a_batch():

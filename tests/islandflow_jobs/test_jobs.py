@@ -1,19 +1,32 @@
-"""The inbox job on a real instance: the good become partitions, the broken lie aside."""
+"""Jobs on a real instance: the inbox, whose broken documents lie aside, and the tiers."""
 
 import json
 
 import pytest
 
+from islandflow_assets import keys
+from islandflow_assets.partitions import Partition
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import REGISTERED, SCENARIO_INBOX
-from tests.graph import CALM, QUIET, Run, market
+from islandflow_jobs.jobs import REGISTERED, SCENARIO_INBOX, STRATEGY_INBOX
+from tests.graph import CALM, CROSSOVER, QUIET, Run, market
 
 
-def drop(graph, **documents):
-    """Put documents into the inbox by file name."""
+def drop(graph, inbox=SCENARIO_INBOX, **documents):
+    """Put documents into an inbox by file name."""
     for name, data in documents.items():
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        graph.resources.store.put_if_absent(f"{SCENARIO_INBOX}{name}.json", content)
+        graph.resources.store.put_if_absent(f"{inbox}{name}.json", content)
+
+
+def registered_strategies(graph):
+    return [row.strategy_id for row in graph.resources.database.strategies()]
+
+
+def errors_of(graph):
+    """Problems that lie in quarantine, by the key of the document."""
+    reports = [key for key in under(graph, "quarantine/") if key.endswith("/errors.json")]
+    found = [json.loads(graph.resources.store.get(key)) for key in reports]
+    return {one["document"]: one["problems"] for one in found}
 
 
 def empty_the_inbox(graph):
@@ -93,3 +106,72 @@ def test_the_same_document_twice_is_one_partition(graph):
 def test_an_empty_inbox_is_no_failure(graph):
     assert empty_the_inbox(graph).success
     assert len(graph.scenario_keys) == 2
+
+
+def test_a_strategy_in_its_inbox_is_registered_and_leaves_it(graph):
+    drop(graph, STRATEGY_INBOX, fresh=CROSSOVER | {"id": "fresh"})
+    assert empty_the_inbox(graph).success
+    assert registered_strategies(graph) == ["crossover", "fresh"]
+    assert under(graph, "inbox/") == []
+    [kept] = under(graph, REGISTERED)
+    assert kept.endswith(f"/{STRATEGY_INBOX}fresh.json")
+
+
+def test_broken_strategies_lie_in_quarantine_with_place_and_hint_and_block_nobody(graph):
+    sells = CROSSOVER["rules"][1]
+    broken = {
+        "typo": [{"if": "crosover(close, open)", "then": "buy"}, sells],
+        "ahead": [{"if": "lag(close, -1) > close", "then": "buy"}, sells],
+        "endless": [{"if": "close > open", "then": "buy"}],
+    }
+    for name, rules in broken.items():
+        drop(graph, STRATEGY_INBOX, **{name: CROSSOVER | {"id": name, "rules": rules}})
+    drop(graph, STRATEGY_INBOX, text=b"{", good=CROSSOVER | {"id": "good"})
+    assert empty_the_inbox(graph).success
+    assert registered_strategies(graph) == ["crossover", "good"]
+    errors = errors_of(graph)
+    codes = {key.removeprefix(STRATEGY_INBOX): one[0]["code"] for key, one in errors.items()}
+    assert codes == {
+        "typo.json": "DSL_UNSUPPORTED_FUN",
+        "ahead.json": "DSL_STATIC_FAIL",
+        "endless.json": "DSL_STATIC_FAIL",
+        "text.json": "DOCUMENT_NOT_JSON",
+    }
+    [typo] = errors[f"{STRATEGY_INBOX}typo.json"]
+    assert typo["loc"] == "/rules/0/if line 1 column 1"
+    assert "crossover" in typo["hints"][0]
+
+
+def test_the_same_strategy_twice_is_registered_once(graph):
+    drop(graph, STRATEGY_INBOX, one=CROSSOVER | {"id": "same"}, two=CROSSOVER | {"id": "same"})
+    assert empty_the_inbox(graph).success
+    assert registered_strategies(graph) == ["crossover", "same"]
+    assert len(under(graph, REGISTERED)) == 2
+
+
+def test_a_document_in_the_wrong_inbox_is_put_aside_and_says_where_it_belongs(graph):
+    drop(graph, SCENARIO_INBOX, strategy=CROSSOVER | {"id": "lost"})
+    drop(graph, STRATEGY_INBOX, scenario=CALM | {"id": "lost"})
+    before = graph.scenario_keys, registered_strategies(graph)
+    assert empty_the_inbox(graph).success
+    assert (graph.scenario_keys, registered_strategies(graph)) == before
+    errors = errors_of(graph)
+    assert STRATEGY_INBOX in errors[f"{SCENARIO_INBOX}strategy.json"][0]["hints"][0]
+    assert SCENARIO_INBOX in errors[f"{STRATEGY_INBOX}scenario.json"][0]["hints"][0]
+
+
+def test_documents_of_both_inboxes_are_run_end_to_end_by_the_tiers(graph):
+    drop(graph, SCENARIO_INBOX, long=CALM | {"id": "long", "duration_bars": 1_200})
+    drop(graph, STRATEGY_INBOX, fresh=CROSSOVER | {"id": "fresh", "params": {"n": 4}})
+    assert empty_the_inbox(graph).success
+    cell = Partition(graph.scenario_keys[-1], 1)
+    for job, asset, bars in (
+        ("t0_screen", keys.SCREENING_RESULT, 1_000),
+        ("t1_full", keys.BACKTEST_RESULT, 1_200),
+    ):
+        run = graph.run(cell, cell, job=job)
+        assert run.success, run.said
+        assert run.metadata(asset, "dagster/row_count") == {str(cell): bars}
+        assert run.metadata(asset, "strategies") == {str(cell): 2}
+        again = graph.run(cell, cell, job=job)
+        assert again.metadata(asset, "hits") == {str(cell): 2}

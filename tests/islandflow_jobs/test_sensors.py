@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import SCENARIO_INBOX
+from islandflow_jobs.jobs import SCENARIO_INBOX, STRATEGY_INBOX
 from islandflow_jobs.sensors import inbox
-from tests.graph import CALM, QUIET
+from tests.graph import CALM, CROSSOVER, QUIET
 
 
 @pytest.fixture
@@ -22,14 +22,14 @@ def tick(graph):
     return once
 
 
-def drop(graph, name, document):
-    graph.resources.store.put_if_absent(
-        f"{SCENARIO_INBOX}{name}.json", json.dumps(document).encode()
-    )
+def drop(graph, name, document, inbox=SCENARIO_INBOX):
+    graph.resources.store.put_if_absent(f"{inbox}{name}.json", json.dumps(document).encode())
 
 
 def test_an_empty_inbox_is_skipped(tick):
-    assert isinstance(tick(), dg.SkipReason)
+    skipped = tick()
+    assert isinstance(skipped, dg.SkipReason)
+    assert STRATEGY_INBOX in skipped.skip_message
 
 
 def test_waiting_documents_start_one_registration(graph, tick):
@@ -39,6 +39,13 @@ def test_waiting_documents_start_one_registration(graph, tick):
     assert isinstance(request, dg.RunRequest)
     assert request.tags == {"islandflow/documents": "2"}
     assert request.run_key is None
+
+
+def test_strategies_that_wait_start_a_registration_too(graph, tick):
+    drop(graph, "a", CROSSOVER | {"id": "fresh"}, STRATEGY_INBOX)
+    assert tick().tags == {"islandflow/documents": "1"}
+    drop(graph, "a", CALM)
+    assert tick().tags == {"islandflow/documents": "2"}
 
 
 def test_a_tick_writes_nothing(graph, tick):

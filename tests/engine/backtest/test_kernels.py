@@ -270,6 +270,8 @@ def test_a_crossing_on_the_first_bar_is_denied_only_if_nothing_lies_above():
     assert buys("crossover(close, 5)") == []
     assert buys("not crossover(close, 5)") == [(1, 1, 0)]
     assert buys("not crossover(close, 15)") == [(0, 1, 0)]
+    assert buys("not crossover(level, 5)") == [(1, 1, 0)]
+    assert buys("not crossunder(fast, level)") == [(1, 1, 0)]
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
