@@ -77,7 +77,8 @@ def _result_asset(name: str, max_bars: int | None, description: str) -> dg.Asset
             shown = [_shown(store, one, listed, settings) for one in made]
         published = [one for one in shown if isinstance(one, lineage.Published)]
         failures = [one for one in shown if not isinstance(one, lineage.Published)]
-        context.log.info(f"{len(published)} of {len(cells)} partitions have results")
+        if len(cells) > 1:
+            context.log.info(f"{len(published)} of {len(cells)} partitions have results")
         yield lineage.output()
         yield from lineage.materialisations(name, VERSION, published, read)
         verdict = lineage.Verdict(keys.ACCOUNT_BALANCES, len(published), failures)

@@ -70,11 +70,10 @@ def newest_events(instance: dg.DagsterInstance, *assets: str) -> dict[str, str]:
     Dagster calls a partition stale if one of its inputs has an event with another
     data version behind the pointer. One pointer serves all partitions of a step.
     """
-    found = dict.fromkeys(assets, NULL_EVENT_POINTER)
-    for record in instance.get_asset_records([dg.AssetKey(asset) for asset in assets]):
-        newest = record.asset_entry.last_materialization_storage_id
-        if newest is not None:
-            found[record.asset_entry.asset_key.to_user_string()] = str(newest)
+    found: dict[str, str] = {}
+    for asset in assets:
+        records = instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+        found[asset] = str(records[0].storage_id) if records else NULL_EVENT_POINTER
     return found
 
 

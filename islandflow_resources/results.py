@@ -145,8 +145,10 @@ def publish(store: ObjectStore, ref: ResultRef, outcome: backtest.Outcome) -> St
     curves = _curves(outcome)
     _audit(ref, curves)
     equity, trades = _equity(ref, curves), _trades(ref, curves)
-    curve = store_table(store, f"{ref.prefix}/equity.parquet", equity, EQUITY)
-    fills = store_table(store, f"{ref.prefix}/trades.parquet", trades, TRADES)
+    tables = (("equity", equity, EQUITY), ("trades", trades, TRADES))
+    curve, fills = store.concurrently(
+        lambda one: store_table(store, f"{ref.prefix}/{one[0]}.parquet", one[1], one[2]), tables
+    )
     result = _describe(ref, outcome, curve.content_digest, fills.content_digest)
     metrics = _metrics(result)
     store.put_exact(f"{ref.prefix}/metrics.json", metrics)

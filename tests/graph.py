@@ -1,9 +1,9 @@
 """A small graph to run in a test: two markets, two seeds, a strategy, a fresh embedded home.
 
-A `Graph` is a home with its persistent instance; `Graph.run` runs a job, ``research`` by default, as
-Dagster does. Opening an instance and a first run cost seconds: both are made once a session and copied.
-Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at every
-event, and no test here is about a power cut.
+A `Graph` is a home with its persistent instance; `Graph.run` runs a job, ``research`` by default,
+as Dagster does. Opening an instance and a first run cost seconds: both are made once a session and
+copied. Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at
+every event, and no test here is about a power cut.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_an_axis_has_three_to_seven_round_labels(top, power):
     found = labels(picture(equity_plot("c", SPAN, {"s": level})))
     assert 3 <= len(found) <= 7
     assert found == sorted(set(found))
-    steps = {round((b - a) / 10.0**power, 6) for a, b in zip(found, found[1:], strict=False)}
+    steps = {round((b - a) / 10.0**power, 6) for a, b in pairwise(found)}
     assert len(steps) == 1
 
 

@@ -172,7 +172,8 @@ def test_sessions_let_a_market_close_over_midnight(run, place):
     path = ohlcv_files.write(place / "closes.csv", columns)
     options = ("--bars-per-day", "6.5")
     refused(run(path, *options, strategy="hourly.json"), "DATA_GAP")
-    done(run(path, *options, "--sessions", strategy="hourly.json"))
+    lines = done(run(path, *options, "--sessions", strategy="hourly.json"))
+    assert lines[0].startswith("computed ")
 
 
 def test_the_answer_to_another_request_is_not_written_over(run, place, tmp_path):
@@ -267,7 +268,7 @@ def test_a_window_longer_than_the_data_is_refused_with_line_and_column(run, plac
     rules = [{"if": "close > open and\n  close > ma(close, 161)", "then": "buy"}, SELLS]
     write_json(place / "long.json", CROSSOVER | {"rules": rules})
     [line] = refused(run(place / "calm.json", strategy="long.json"), "DSL_STATIC_FAIL")
-    assert "/rules/0/if line 2 column 11: " in line
+    assert "/rules/0/if line 2 column 21: " in line
     assert not (tmp_path / "out").exists()
 
 

@@ -1,7 +1,7 @@
 """The command line from inside one process: what it prints, how it ends, what it leaves.
 
 Whole child processes, and what they share with the job, are in test_commands.py;
-``backtest run`` is in test_backtest_run.py.
+``strategy`` is in test_cli_strategies.py, ``backtest run`` in test_backtest_run.py.
 """
 
 import json
@@ -9,11 +9,9 @@ import json
 import pytest
 
 from contracts.json_schemas import schemas
-from engine.dsl import compile_strategy
-from islandflow_assets.partitions import Partition
 from islandflow_resources.materialise import dataset_ref
 from tests.contracts.fixture_files import FOLDER, INVALID
-from tests.graph import CALM, CROSSOVER, MOODY, SINKING, market, strategy, write_json
+from tests.graph import CALM, MOODY, SINKING, market, write_json
 from tests.islandflow_jobs.commands import LINE, files, refused
 
 
@@ -207,86 +205,6 @@ def test_registering_says_what_is_new_and_the_second_time_that_nothing_is(
     assert list(graph.instance.get_dynamic_partitions("seed")) == ["1", "2", "3", "9"]
 
 
-def test_strategies_are_registered_or_none_of_them(islandflow, graph, tmp_path):
-    good = write_json(tmp_path / "good.json", CROSSOVER | {"id": "good"})
-    before = len(graph.resources.database.strategies())
-    for bad in sorted((INVALID / "strategies").iterdir()):
-        code, out, err = islandflow("strategy", "register", good, bad)
-        assert (code, out) == (2, []), bad.name
-        assert all(LINE.fullmatch(line) for line in err), err
-    assert len(graph.resources.database.strategies()) == before
-    assert islandflow("strategy", "register", good)[1] == ["registered good"]
-    assert islandflow("strategy", "register", good)[1] == ["unchanged good"]
-
-
-def test_a_strategy_that_is_right_is_said_to_be_ok(islandflow, bare_home, tmp_path):
-    paths = [write_json(tmp_path / f"{name}.json", CROSSOVER | {"id": name}) for name in "ab"]
-    assert islandflow("strategy", "check", *paths) == (0, ["ok a", "ok b"], [])
-    assert islandflow("strategy", "check", paths[0], "--bars", "9")[0] == 0
-    assert not bare_home.exists()
-
-
-def test_every_valid_strategy_fixture_is_ok(islandflow, bare_home):
-    paths = sorted((FOLDER / "strategies").iterdir())
-    code, lines, err = islandflow("strategy", "check", *paths)
-    assert (code, len(lines), err) == (0, len(paths), [])
-
-
-def test_an_explanation_is_the_canonical_form_its_hash_and_the_columns(
-    islandflow, bare_home, tmp_path
-):
-    path = write_json(tmp_path / "s.json", CROSSOVER)
-    code, lines, _ = islandflow("strategy", "check", path, "--explain")
-    end = lines.index("}") + 1
-    program = compile_strategy(strategy())
-    assert (code, json.loads("\n".join(lines[:end]))) == (0, program.ir)
-    assert len(lines[:end]) < 10
-    assert lines[end:] == [
-        f"ir_hash {program.ir_hash}",
-        "column 0: close",
-        "column 1: ma(close, 3)",
-        "column 2: ma(close, 9)",
-    ]
-    assert not bare_home.exists()
-
-
-def test_every_broken_strategy_fixture_is_refused_with_place_and_hint(islandflow, bare_home):
-    for path in sorted((INVALID / "strategies").iterdir()):
-        code, out, err = islandflow("strategy", "check", path)
-        assert (code, out) == (2, []), path.name
-        assert err
-        for line in err:
-            assert LINE.fullmatch(line), line
-            assert line.startswith(f"{path}: DSL_") or ": DOCUMENT_" in line or "DUPLICATE" in line
-    assert not bare_home.exists()
-
-
-def test_problems_of_all_strategies_are_told_at_once_with_line_and_column(
-    islandflow, bare_home, tmp_path
-):
-    good = write_json(tmp_path / "good.json", CROSSOVER)
-    sells = CROSSOVER["rules"][1]
-    typo = write_json(
-        tmp_path / "typo.json",
-        CROSSOVER | {"rules": [{"if": "emma(close, 3) > 1", "then": "buy"}, sells]},
-    )
-    shape = write_json(tmp_path / "shape.json", CROSSOVER | {"timeframe": "7m", "colour": "red"})
-    err = refused(
-        islandflow("strategy", "check", good, typo, shape),
-        "DSL_UNSUPPORTED_FUN", "/colour", "/timeframe",
-    )  # fmt: skip
-    assert [line.split(": ")[0] for line in err] == [str(typo), str(shape), str(shape)]
-    assert "at /rules/0/if line 1 column 1: " in err[0]
-    assert "ema" in err[0].split("(hint: ")[1]
-
-
-def test_a_window_longer_than_the_stated_data_is_refused(islandflow, bare_home, tmp_path):
-    path = write_json(tmp_path / "s.json", CROSSOVER)
-    [line] = refused(islandflow("strategy", "check", path, "--bars", "8"), "DSL_STATIC_FAIL")
-    assert "/rules/0/if" in line
-    assert islandflow("strategy", "check", path, "--bars", "-1")[0] == 2
-
-
 def test_what_a_document_says_reaches_the_terminal_escaped(islandflow, bare_home, tmp_path):
     path = write_json(tmp_path / "spec.json", CALM | {"a\n\x1b[31mred\u2028\ud800": 1})
     [line] = refused(islandflow("scenario", "make", path), "a\\n\\x1b[31mred\\u2028")
@@ -339,44 +257,6 @@ def test_a_damaged_dataset_fails_verification_and_a_repair_mends_it(islandflow, 
     assert path.read_bytes() == whole
     assert islandflow("verify", "--all")[0] == 0
     assert islandflow("repair", store.uri(ref.dataset_key))[1][0].startswith("whole, nothing")
-
-
-@pytest.mark.parametrize("asset", ["screening_result", "backtest_result"])
-def test_a_result_is_verified_and_when_damaged_repaired(islandflow, finished, asset):
-    [long] = finished.register(market(CALM, id="long", duration_bars=1_500))
-    job = {"screening_result": "t0_screen", "backtest_result": "t1_full"}[asset]
-    cell = Partition(long, 1)
-    run = finished.run(cell, cell, job=job)
-    uri = run.metadata(asset, "uri")[str(cell)]
-    code, [first, second], _ = islandflow("verify", uri)
-    assert (code, first, second[:18]) == (0, f"verified {uri}", "recomputed sha256:")
-    assert islandflow("repair", uri)[:2] == (0, [f"whole: {uri}"])
-    path = finished.resources.store.root / finished.resources.store.parse_uri(uri)
-    whole = path.read_bytes()
-    for old, new in ((b'"fills":', b'"fillz":'), (b'"settings":{}', b'"settings":[]')):
-        path.write_bytes(whole.replace(old, new))
-        code, out, [line] = islandflow("verify", uri)
-        assert (code, out) == (1, [])
-        assert f"OBJECT_DAMAGED at {uri}: " in line
-        code, lines, _ = islandflow("repair", uri)
-        assert (code, len(lines)) == (0, 5)
-        assert lines[-1] == "the next run makes it again"
-        assert islandflow("verify", uri)[0] == 1
-        assert finished.run(cell, cell, job=job).success
-        assert path.read_bytes() == whole
-    assert islandflow("verify", uri)[0] == 0
-
-
-def test_a_result_is_left_alone_when_its_dataset_is_what_is_damaged(islandflow, finished):
-    store = finished.resources.store
-    results = [store.uri(key) for key in store.keys("backtests/") if key.endswith("result.json")]
-    ref = dataset_ref(market(CALM), 1)
-    (store.root / ref.dataset_key).write_bytes(b"PAR1")
-    outcomes = [islandflow("repair", uri) for uri in results]
-    assert sorted(code for code, _, _ in outcomes) == [0, 0, 0, 1]
-    [line] = [err[0] for code, _, err in outcomes if code]
-    assert store.uri(ref.dataset_key) in line
-    assert len(store.keys("backtests/")) == 16
 
 
 def test_an_address_of_something_else_is_refused_and_a_missing_one_not_found(islandflow, graph):

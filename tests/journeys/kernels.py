@@ -12,8 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from contracts.backtest import SETTINGS
-from contracts.document import validate
+from contracts.backtest import BacktestSettings
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
 from islandflow_resources.engine_runtime import EngineRuntime
@@ -56,22 +55,21 @@ def _use_every_kernel(objects: Path) -> None:
     """Make, read back, audit and backtest every scenario fixture in a store at `objects`."""
     from engine import backtest, dsl, paths
     from islandflow_resources import datasets, materialise, results
+    from islandflow_resources.backtest_data import BacktestData
 
     store = FolderStore(objects)
     strategy = load_strategy(children.STRATEGY.read_bytes())
     program = dsl.compile_strategy(strategy)
-    settings = validate(SETTINGS, {}, "settings")
-    wanted = backtest.Evaluation(program, strategy.risk, settings, 0, keep_curves=True)
     for path in sorted((children.FIXTURES / "scenarios").glob("*.json")):
         spec = load_scenario(path.read_bytes())
         ref = materialise.dataset_ref(spec, 1)
         dataset = datasets.publish(store, ref, paths.simulate(spec, 1), {})
         stored = datasets.read(store, ref)
         paths.audit(spec, 1, datasets.to_bars(stored.table))
-        data = results.to_dataset(stored.table, spec)
-        [outcome] = backtest.run([data], [wanted])
-        made = results.ResultRef(strategy, program, settings, dataset.manifest, spec)
-        results.audit(results.publish(store, made, outcome, data), data)
+        data = BacktestData.of_dataset(stored.table, spec, dataset.manifest.content_digest)
+        ref = results.ResultRef(strategy, program, BacktestSettings(), data)
+        [outcome] = backtest.run([data.bars], [results.evaluation(ref)])
+        results.publish(store, ref, outcome)
 
 
 if __name__ == "__main__":

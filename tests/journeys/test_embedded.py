@@ -29,8 +29,10 @@ def test_a_batch_stores_every_object_of_every_partition_once(registered_home, ba
     labelled = [key for key in batch_state.objects if key.startswith("labels/")]
     assert len(labelled) == registered_home.seeds
     markets = ["spec.json"] * len(registered_home.scenario_keys)
+    strategies = ["spec.json", "ir.json"]
     wanted = (per_dataset + per_result) * cells + markets + ["labels.parquet"] * len(labelled)
-    assert names == sorted([*wanted, "summary.parquet"])
+    tables = ["summary.parquet", "leaderboard.parquet"]
+    assert names == sorted([*wanted, *strategies, *tables])
     assert list(batch_state.objects.values()).count(SEALED) == cells
 
 
