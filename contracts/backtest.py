@@ -90,11 +90,12 @@ class BacktestResult(Model):
     file_digests : dict
         ``blake3:…`` over the bytes of the stored files, by name; under ``result.json`` the
         ``sha256:…`` of this document without these digests.
+    strategy_id, strategy_hash, used_cache
+        Of an answer: who asked, and whether the result was found. The stored document has
+        none of them, because strategies of one meaning share it.
     """
 
     cache_key: Digest
-    strategy_id: str
-    strategy_hash: Digest
     ir_hash: Digest
     data_digest: Digest
     settings: Embedded
@@ -118,6 +119,9 @@ class BacktestResult(Model):
     file_digests: dict[str, Digest]
     version: str
     status: Literal["ok"] = "ok"
+    strategy_id: str | None = None
+    strategy_hash: Digest | None = None
+    used_cache: Annotated[bool, Field(strict=True)] | None = None
 
 
 SETTINGS: Final[TypeAdapter[BacktestSettings]] = TypeAdapter(BacktestSettings)

@@ -100,13 +100,9 @@ def stored_table(stored: pa.Table, layout: TableSchema) -> dg.TableMetadataValue
 
 def strategy_names(results: Sequence[BacktestResult]) -> list[str]:
     """Ids of the strategies; those of an id that occurs twice carry their hash."""
-    count = Counter(one.strategy_id for one in results)
-    return [
-        one.strategy_id
-        if count[one.strategy_id] == 1
-        else f"{one.strategy_id}-{bare(one.strategy_hash)[:8]}"
-        for one in results
-    ]
+    asked = [(one.strategy_id or "", bare(one.strategy_hash or "")[:8]) for one in results]
+    count = Counter(name for name, _ in asked)
+    return [name if count[name] == 1 else f"{name}-{digest}" for name, digest in asked]
 
 
 def _metric(result: BacktestResult, name: str) -> float | str:

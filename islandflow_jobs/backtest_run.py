@@ -146,7 +146,7 @@ def run(
     ref = ResultRef(strategy, program, settings, data)
     _refuse_other_answer(request.out, ref.cache_key)
     stored, quarantined = make_result(resources.store, resources.engine_runtime, ref)
-    answer: Document = {**stored.result.document(), "used_cache": stored.used_cache}
+    answer = stored.result.model_copy(update={"used_cache": stored.used_cache}).document()
     _copy(resources.store, ref.prefix, request.out, answer)
     metrics = stored.result.metrics
     shown = ", ".join(f"{name} {_told(metrics[name])}" for name in _SHOWN)

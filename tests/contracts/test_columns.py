@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.columns import BARS, EQUITY, LABELS, OHLCV, SCHEMAS, SUMMARY, TRADES
+from contracts.columns import BARS, EQUITY, LABELS, LEADERBOARD, OHLCV, SCHEMAS, SUMMARY, TRADES
 
 SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES)
 
@@ -18,6 +18,10 @@ LAYOUTS = {
     "median_sharpe:float64? median_total_return:float64 p5_total_return:float64 "
     "p95_total_return:float64 median_max_drawdown:float64? worst_max_drawdown:float64? "
     "mean_trades:float64 share_profitable:float64",
+    "leaderboard 1": "rank:int64 strategy_id:string strategy_hash:string results:int64 "
+    "scenarios:int64 median_sharpe:float64? median_total_return:float64 "
+    "p5_total_return:float64 worst_max_drawdown:float64? mean_trades:float64 "
+    "share_profitable:float64",
 }
 
 
@@ -32,7 +36,7 @@ def test_a_layout_changes_only_with_its_version():
 
 
 def test_every_table_is_listed_once():
-    assert set(SCHEMAS) == {*SERIES, SUMMARY}
+    assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD}
     assert len({schema.name for schema in SCHEMAS}) == len(SCHEMAS)
 
 
