@@ -114,7 +114,7 @@ def run(
         for (dataset, max_bars), members in groups.items():
             prepared = Prepared(datasets[dataset].first(max_bars))
             chosen = [evaluations[index] for index in members]
-            found = _run_on(prepared, chosen, pool, memory_bytes)
+            found = _run_on(prepared, chosen, members, pool, memory_bytes)
             outcomes.update(zip(members, found, strict=True))
     return [outcomes[index] for index in range(len(evaluations))]
 
@@ -122,13 +122,14 @@ def run(
 def _run_on(
     prepared: Prepared,
     evaluations: Sequence[Evaluation],
+    numbers: Sequence[int],
     pool: ThreadPoolExecutor | None,
     memory_bytes: int,
 ) -> list[Outcome]:
-    """Evaluate those of one dataset."""
+    """Evaluate those of one dataset; ``numbers`` are their places in the batch."""
     programs, columns, wanted = _flattened([one.program for one in evaluations])
     table = column_table(prepared, columns, memory_bytes)
-    worker = Worker(prepared, programs, table)
+    worker = Worker(prepared, programs, table, numbers)
     results = batch.Results.empty(len(evaluations))
     kept: dict[int, Curves] = {}
     terms = [Terms.of(prepared, one.risk, one.settings) for one in evaluations]

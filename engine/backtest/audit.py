@@ -1,7 +1,7 @@
 """The accounting invariants, checked on what was stored rather than on the way.
 
 Cash and position are rebuilt from the trades alone, so that this and the kernel
-can only agree if both are right. The kernel's own check is ``account.conserved``.
+can only agree if both are right. The kernel's own check is ``account.check_balance``.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.backtest import METRICS, BacktestSettings
+from contracts.errors import ContractError
 from engine.arrays import Floats, Ints
 from engine.backtest import batch
 from engine.backtest.dataset import Dataset, Prepared
@@ -46,9 +47,13 @@ class SweepResult:
 
         Raises
         ------
-        ValueError
-            If there is no metric of that name.
+        ContractError
+            ``METRIC_UNKNOWN``.
         """
+        if name not in METRICS:
+            message = f"there is no metric {name!r}"
+            hint = f"the metrics are {', '.join(METRICS)}"
+            raise ContractError("METRIC_UNKNOWN", message, name, (hint,))
         return self.metrics[:, METRICS.index(name)]
 
 
@@ -80,7 +85,7 @@ def run_sweep(
     """
     prepared = Prepared(dataset.first(settings.max_bars))
     table = column_table(prepared, sweep.columns, memory_bytes)
-    worker = Worker(prepared, _programs(sweep), table)
+    worker = Worker(prepared, _programs(sweep), table, range(sweep.size))
     results = batch.Results.empty(sweep.size)
     terms = Terms.of(prepared, sweep.spec.risk, settings)
     with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:

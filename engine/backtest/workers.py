@@ -70,9 +70,19 @@ class Terms:
 
 
 class Worker:
-    """Evaluates parts of a batch on one dataset, in the calling thread's own scratch."""
+    """Evaluates parts of a batch on one dataset, in the calling thread's own scratch.
 
-    def __init__(self, prepared: Prepared, programs: batch.Programs, columns: ColumnTable) -> None:
+    ``numbers`` are what errors call the evaluations.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        programs: batch.Programs,
+        columns: ColumnTable,
+        numbers: Sequence[int],
+    ) -> None:
+        self._numbers = numbers
         self._prepared = prepared
         self._programs = programs
         self._columns = columns
@@ -118,7 +128,7 @@ class Worker:
             own.equity, cash, qty, fills, np.empty(self._slots, dtype=np.int64),
             results.values, results.reasons, results.counts, results.finals,
         )  # fmt: skip
-        _refuse_broken(results, part)
+        _refuse_broken(results, part, self._numbers)
         return own
 
     def _scratch(self) -> batch.Scratch:
@@ -195,7 +205,7 @@ def limits_of(risk: Risk, settings: BacktestSettings) -> Floats:
     return limits
 
 
-def _refuse_broken(results: batch.Results, part: range) -> None:
+def _refuse_broken(results: batch.Results, part: range, numbers: Sequence[int]) -> None:
     codes = results.counts[part.start : part.stop, batch.STATUS]
     broken = np.flatnonzero(codes != status.OK)
     if not broken.size:
@@ -203,4 +213,4 @@ def _refuse_broken(results: batch.Results, part: range) -> None:
     index = part.start + int(broken[0])
     bar = int(results.counts[index, batch.STATUS_BAR])
     reason = status.REASONS[int(results.counts[index, batch.STATUS])]
-    raise ComputeError("BACKTEST_INVARIANT", reason, f"bar {bar} of evaluation {index}")
+    raise ComputeError("BACKTEST_INVARIANT", reason, f"bar {bar} of evaluation {numbers[index]}")

@@ -2,7 +2,8 @@
 
 The strategy is parsed, checked and lowered a single time with its parameters
 open; each set then only fills in constants and windows. Results are those of
-``compile_strategy`` one by one, because folding constants changes no value.
+``compile_strategy`` one by one, because folding constants changes no value. A set at
+whose values a rule can never be true is run, not refused: a search may try it.
 """
 
 from __future__ import annotations

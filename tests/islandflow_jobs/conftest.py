@@ -1,5 +1,6 @@
 """Fixtures of these tests: commands in this process, and the small graph of tests/graph.py."""
 
+import os
 import sys
 import warnings
 
@@ -25,6 +26,15 @@ def islandflow(monkeypatch, capsys):
         return ended.value.code or 0, printed.out.splitlines(), printed.err.splitlines()
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_before():
+    """Undo what commands and fixtures set, in whichever order they take it back."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def measure(
     returns = [after / before - 1 for before, after in itertools.pairwise(curve)]
     return (
         metrics
-        | _of_returns(returns, YEAR_DAYS * bars_per_day)
+        | _of_returns(returns, curve[-1] / initial_cash, YEAR_DAYS * bars_per_day)
         | {
             "exposure": sum(qty != 0 for qty in result.qty) / len(returns),
             "recovery_bars": _longest_recovery(curve)[0],
@@ -53,8 +53,11 @@ def measure(
     )
 
 
-def _of_returns(returns: list[float], year: float) -> dict[str, float | None]:
-    """Ratios over bars; a curve that never moves has Sharpe and Sortino ratios of 0."""
+def _of_returns(returns: list[float], gain: float, year: float) -> dict[str, float | None]:
+    """Ratios over bars; a curve that never moves has Sharpe and Sortino ratios of 0.
+
+    ``gain`` is the last equity over the first: over few bars, a year makes much of its last bit.
+    """
     mean, deviation = statistics.fmean(returns), statistics.stdev(returns)
     below = math.sqrt(sum(min(r, 0.0) ** 2 for r in returns) / len(returns))
     wealth = [1.0]
@@ -62,7 +65,7 @@ def _of_returns(returns: list[float], year: float) -> dict[str, float | None]:
         wealth.append(wealth[-1] * (1 + r))
     peaks = itertools.accumulate(wealth, max)
     drawdown = min(value / peak - 1 for value, peak in zip(wealth, peaks, strict=True))
-    growth = math.log(wealth[-1]) * year / len(returns)
+    growth = math.log(gain) * year / len(returns)
     annual = math.expm1(growth) if growth < 700 else None
     still = 0.0 if all(r == 0 for r in returns) else None
     return {

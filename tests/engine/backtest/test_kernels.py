@@ -3,6 +3,7 @@
 Random strategies against the oracle are in test_agreement.py.
 """
 
+import dataclasses
 import math
 
 import numpy as np
@@ -202,8 +203,9 @@ def test_an_account_that_no_double_holds_is_an_error_with_its_bar_and_no_result(
     columns = priced(*[1e300] * 5) | {"volume": np.array([0.0, 1, 0, 0, 0])}
     broken = evaluation(document(on_volume("buy", "close"), fixed(1e12, max_margin=1e308)), COSTLY)
     sound = evaluation(document(on_volume("buy", "close")), COSTLY)
+    calm = dataclasses.replace(sound, dataset=1)
     with pytest.raises(ComputeError) as caught:
-        run([dataset(columns)], [sound, sound, broken, sound], threads)
+        run([dataset(columns), dataset(priced(10, 11))], [calm, sound, broken, sound], threads)
     assert caught.value.code == "BACKTEST_INVARIANT"
     assert caught.value.loc == "bar 2 of evaluation 2"
 

@@ -187,7 +187,7 @@ def test_a_metric_is_asked_for_by_its_name():
     for index, name in enumerate(METRICS):
         assert found.metric(name).tobytes() == found.metrics[:, index].tobytes()
     assert found.metric("trades").tolist() == (found.fills // 2).tolist()
-    with pytest.raises(ValueError, match="not in tuple"):
+    with pytest.raises(ContractError, match="METRIC_UNKNOWN"):
         found.metric("sharp")
 
 
