@@ -7,7 +7,8 @@ it by name. The peers' own code is ``benchmarks.peers``; what is timed, ``benchm
 from __future__ import annotations
 
 import itertools
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from benchmarks.peers import Finished, Floats
 from contracts.backtest import BacktestSettings
 from contracts.strategy import StrategySpec, strategy_from
 from engine.backtest import Dataset, Evaluation, SweepResult, run, run_sweep
-from engine.dsl import compile_strategy, compile_sweep
+from engine.backtest.batch import Scratch
+from engine.backtest.machine import decide
+from engine.dsl import ColumnTable, compile_strategy, compile_sweep
 
 BARS = 50_000
 FAST, SLOW = 20, 100
@@ -127,6 +130,19 @@ def ours_eight_operations(evaluations: int) -> SweepResult:
     levels = np.linspace(50, 90, evaluations)
     sweep = compile_sweep(EIGHT_OPERATIONS, {"level": levels})
     return run_sweep(market(), sweep, SETTINGS, 1)
+
+
+def eight_operations_alone() -> Callable[[], object]:
+    """The rules of the same program run over columns that are there already, and nothing else."""
+    program = compile_sweep(EIGHT_OPERATIONS, {"level": [80.0]})
+    table = ColumnTable(program.columns, market().fields, len(program.columns))
+    rows = table.require(range(len(program.columns)))[program.slots[0]]
+    scratch = Scratch()
+    scratch.fit(BARS, 1)
+    return partial(
+        decide, program.lowered.code, program.lowered.rules, program.constants[0], rows,
+        table.rows, scratch.stack, scratch.marks, scratch.decided,
+    )  # fmt: skip
 
 
 FILTERED = strategy(
