@@ -11,20 +11,7 @@ from __future__ import annotations
 import math
 
 from engine.arrays import Floats, Ints
-from engine.dsl.rolling import deviation, slope
 from engine.jit import kernel
-
-__all__ = [
-    "atr",
-    "deviation",
-    "ema",
-    "highest",
-    "lag",
-    "lowest",
-    "moving_average",
-    "rsi",
-    "slope",
-]
 
 # 2¹⁰⁰⁶: of smaller values, 100 000 cannot overflow a sum; larger ones are added up times 2⁻²⁰
 _HUGE = 6.858067644123577e302

@@ -31,7 +31,7 @@ def interpreted_kernels():
     return names
 
 
-COMPILED = vars(indicators)
+COMPILED = {**vars(rolling), **vars(indicators)}
 INTERPRETED = interpreted_kernels()
 
 
