@@ -12,6 +12,8 @@ import hashlib
 from contracts.errors import ContractError
 
 MAX_SEED = 2**63 - 1
+MAX_SEEDS = 100_000
+"""Most seeds that one text may name."""
 
 
 def stream_id(*names: str) -> int:
@@ -62,3 +64,23 @@ def parse_seed(text: str) -> int:
         "/seed",
         ("write decimal digits without leading zeros, e.g. 7",),
     )
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds of ``1-5``, ``1,2,7`` or both; none of an empty text.
+
+    Raises
+    ------
+    ContractError
+        ``SEED_NOT_AN_INTEGER``, ``SEED_OUT_OF_RANGE`` or ``SEEDS_INVALID``.
+    """
+    seeds: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.strip().partition("-")
+        start, stop = parse_seed(first), parse_seed(last if dash else first)
+        if not 0 <= stop - start < MAX_SEEDS or len(seeds) + stop - start >= MAX_SEEDS:
+            raise ContractError(
+                "SEEDS_INVALID", f"{part!r} is no range of at most {MAX_SEEDS} seeds", "--seeds"
+            )
+        seeds += range(start, stop + 1)
+    return seeds

@@ -16,7 +16,7 @@ import typer
 
 from contracts.errors import ContractError, IslandflowError, Problem
 from contracts.scenario import load_scenario
-from contracts.seeds import parse_seed
+from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
@@ -62,7 +62,7 @@ def scenario_make(
 def scenario_register(files: Files, seeds: Seeds = "") -> None:
     """Register scenarios, their own seeds and SEEDS as partitions of the graph."""
     documents = _all_valid(files, load_scenario)
-    wanted = operations.parse_seeds(seeds)
+    wanted = parse_seeds(seeds)
     _print_each(operations.register_scenarios(ResourceSet.from_environment(), documents, wanted))
 
 

@@ -24,30 +24,9 @@ from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.retries import Patience
 from islandflow_resources.settings import apply_environment, export_lines
 
-MAX_SEEDS = 100_000
 _BAD = "bad   "
 _SHORTLY = Patience(total_s=2.0)
 """A doctor answers soon: what is down now is to be said now."""
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds of ``1-5``, ``1,2,7`` or both; none of an empty text.
-
-    Raises
-    ------
-    ContractError
-        ``SEED_NOT_AN_INTEGER``, ``SEED_OUT_OF_RANGE`` or ``SEEDS_INVALID``.
-    """
-    seeds: list[int] = []
-    for part in filter(None, text.split(",")):
-        first, dash, last = part.partition("-")
-        start, stop = parse_seed(first), parse_seed(last if dash else first)
-        if not 0 <= stop - start < MAX_SEEDS:
-            raise ContractError(
-                "SEEDS_INVALID", f"{part!r} is no range of at most {MAX_SEEDS} seeds", "--seeds"
-            )
-        seeds += range(start, stop + 1)
-    return seeds
 
 
 def make(spec: ScenarioSpec, seed: int, out: Path) -> list[str]:

@@ -23,6 +23,7 @@ from engine.backtest.metrics import Report, report
 from engine.backtest.workers import (
     MEMORY_BYTES,
     Curves,
+    Held,
     Terms,
     Worker,
     chunks,
@@ -129,20 +130,20 @@ def _run_on(
     """Evaluate those of one dataset; ``numbers`` are their places in the batch."""
     programs, columns, wanted = _flattened([one.program for one in evaluations])
     table = column_table(prepared, columns, memory_bytes)
-    worker = Worker(prepared, programs, table, numbers)
+    worker = Worker(prepared, programs, numbers)
     results = batch.Results.empty(len(evaluations))
     kept: dict[int, Curves] = {}
     terms = [Terms.of(prepared, one.risk, one.settings) for one in evaluations]
     for part in chunks(table, wanted):
         rows = table.require(column for index in part for column in wanted[index])
 
-        def evaluate(piece: range, rows: Ints = rows) -> None:
+        def evaluate(piece: range, held: Held = Held(table.rows, rows)) -> None:  # noqa: B008
             for index in piece:
                 if evaluations[index].keep_curves:
-                    kept[index] = worker.evaluate_kept(terms[index], rows, results, index)
+                    kept[index] = worker.evaluate_kept(terms[index], held, results, index)
                 else:
                     one = range(index, index + 1)
-                    worker.evaluate(terms[index], rows, results, one)
+                    worker.evaluate(terms[index], held, results, one)
 
         spread(evaluate, part, pool)
     return [_outcome(results, index, kept.get(index)) for index in range(len(evaluations))]

@@ -19,6 +19,7 @@ from engine.backtest import account as acc
 from engine.backtest import metrics, orders
 from engine.backtest.kernels import simulate
 from engine.backtest.machine import BLOCK, decide
+from engine.backtest.moments import POWERS, sum_powers
 from engine.dsl.program import MAX_STACK
 from engine.jit import borrowed, kernel
 
@@ -64,15 +65,22 @@ class Results:
     reasons: Labels
     counts: Ints
     finals: Floats
+    sums: Floats
+    squares: Floats
+    powers: Floats
 
     @classmethod
-    def empty(cls, size: int) -> Results:
-        """Room for the results of so many evaluations."""
+    def empty(cls, size: int, blocks: int = 0) -> Results:
+        """Room for the results of so many evaluations, their returns summed in `blocks`."""
+        summed = size if blocks else 0
         return cls(
             np.full((size, len(METRICS)), np.nan),
             np.zeros((size, len(METRICS)), dtype=np.int8),
             np.zeros((size, COUNTS_SIZE), dtype=np.int64),
             np.zeros((size, FINALS_SIZE)),
+            np.zeros((summed, blocks)),
+            np.zeros((summed, blocks)),
+            np.zeros((summed, POWERS)),
         )
 
 
@@ -126,10 +134,15 @@ def evaluate(
     qty: Floats,
     fills: Floats,
     own_slots: Ints,
+    edges: Ints,
+    gap: int,
     values: Floats,
     reasons: Labels,
     counts: Ints,
     finals: Floats,
+    sums: Floats,
+    squares: Floats,
+    powers: Floats,
 ) -> None:
     """Evaluations ``first … last − 1`` of a batch that share dataset, limits and costs.
 
@@ -139,6 +152,8 @@ def evaluate(
         Row of ``table`` for every column of the dataset.
     own_slots : ndarray of int64
         Scratch: rows of the columns of one evaluation.
+    edges, gap
+        Of the sums of returns, see ``moments``; without edges nothing is summed.
     """
     layout, code, rules, slots = borrowed(layout), borrowed(code), borrowed(rules), borrowed(slots)
     offsets, constants, table = borrowed(offsets), borrowed(constants), borrowed(table)
@@ -148,7 +163,8 @@ def evaluate(
     order, moments, returns = borrowed(order), borrowed(moments), borrowed(returns)
     equity, cash, qty, fills = borrowed(equity), borrowed(cash), borrowed(qty), borrowed(fills)
     own_slots, values, reasons = borrowed(own_slots), borrowed(values), borrowed(reasons)
-    counts, finals = borrowed(counts), borrowed(finals)
+    counts, finals, edges = borrowed(counts), borrowed(finals), borrowed(edges)
+    sums, squares, powers = borrowed(sums), borrowed(squares), borrowed(powers)
     for e in range(first, last):
         part = rules[layout[e, FIRST_RULE] : layout[e, LAST_RULE]]
         own = slots[layout[e, FIRST_SLOT] :]
@@ -176,3 +192,6 @@ def evaluate(
         counts[e, RECOVERY_OPEN] = 1 if is_open else 0
         finals[e, FINAL_EQUITY] = equity[equity.shape[0] - 1]
         finals[e, FINAL_QTY] = account[acc.QTY]
+        if edges.shape[0] > 0:
+            initial = limits[acc.INITIAL_CASH]
+            sum_powers(equity, initial, edges, gap, sums[e], squares[e], powers[e])

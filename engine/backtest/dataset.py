@@ -5,6 +5,7 @@ Nothing here depends on a strategy; indicator columns are ``engine.dsl.columns``
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -54,8 +55,13 @@ class Dataset:
         """The first so many bars, or all."""
         if bars is None or bars >= self.bars:
             return self
-        cut = {name: values[:bars] for name, values in self.fields.items()}
-        return Dataset(self.ts_ns[:bars], cut, self.timeframe, self.bars_per_day)
+        return self.part(range(bars))
+
+    def part(self, bars: range) -> Dataset:
+        """Some consecutive bars."""
+        cut = slice(bars.start, bars.stop)
+        fields = {name: values[cut] for name, values in self.fields.items()}
+        return Dataset(self.ts_ns[cut], fields, self.timeframe, self.bars_per_day)
 
 
 class Prepared:
@@ -73,6 +79,7 @@ class Prepared:
         self.bars = np.stack([dataset.fields[name] for name in PRICES])
         self.day_ends = last_bars_of_days(dataset.ts_ns)
         self._slips: dict[Slippage, Floats] = {}
+        self._whole: tuple[Prepared, range] | None = None
 
     def slip(self, model: Slippage) -> Floats:
         """Slippage of every bar as a fraction, shape (bars,)."""
@@ -80,7 +87,20 @@ class Prepared:
             self._slips[model] = self._slippage(model)
         return self._slips[model]
 
+    def window(self, bars: range) -> Prepared:
+        """Some of the bars as if they were all there are; slippage remembers the bars before."""
+        part = copy(self)
+        part.dataset = self.dataset.part(bars)
+        part.bars = np.ascontiguousarray(self.bars[:, bars.start : bars.stop])
+        part.day_ends = last_bars_of_days(part.dataset.ts_ns)
+        part._slips = {}
+        part._whole = self, bars
+        return part
+
     def _slippage(self, model: Slippage) -> Floats:
+        if self._whole is not None:
+            whole, bars = self._whole
+            return whole.slip(model)[bars.start : bars.stop].copy()
         count = self.dataset.bars
         out = np.full(count, model.base_bps * 1e-4)
         if model.k_vol > 0.0:

@@ -1,4 +1,4 @@
-"""Many parameter sets of one strategy on one dataset, as arrays.
+"""Many parameter sets of one strategy on one dataset or parts of it, as arrays.
 
 Nothing is made per evaluation but a row of numbers, so that memory and the cost
 of an evaluation do not depend on how many there are. Single strategies with their
@@ -7,7 +7,7 @@ curves are ``api``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,10 +16,20 @@ import numpy as np
 
 from contracts.backtest import METRICS, BacktestSettings
 from contracts.errors import ContractError
+from contracts.validation import BLOCKS
 from engine.arrays import Floats, Ints
 from engine.backtest import batch
 from engine.backtest.dataset import Dataset, Prepared
-from engine.backtest.workers import MEMORY_BYTES, Terms, Worker, chunks, column_table, spread
+from engine.backtest.moments import Moments, kept_bars
+from engine.backtest.workers import (
+    MEMORY_BYTES,
+    Held,
+    Terms,
+    Worker,
+    chunks,
+    column_table,
+    spread,
+)
 from engine.dsl.sweep import Sweep
 
 
@@ -33,6 +43,8 @@ class SweepResult:
         Columns in the order of ``contracts.backtest.METRICS``; NaN where undefined.
     fills, rejected_orders, conflicts : ndarray, shape (k,), int64
     final_equity, final_qty : ndarray, shape (k,), float64
+    moments : Moments or None
+        Sums of returns; None unless asked for.
     """
 
     metrics: Floats
@@ -41,6 +53,7 @@ class SweepResult:
     conflicts: Ints
     final_equity: Floats
     final_qty: Floats
+    moments: Moments | None = None
 
     def metric(self, name: str) -> Floats:
         """One metric of every set.
@@ -63,6 +76,7 @@ def run_sweep(
     settings: BacktestSettings,
     threads: int = 1,
     memory_bytes: int = MEMORY_BYTES,
+    gap_bars: int | None = None,
 ) -> SweepResult:
     """Evaluate every parameter set of a sweep.
 
@@ -75,6 +89,8 @@ def run_sweep(
     threads, memory_bytes : int
         Workers, and most that indicator columns take at once; no choice of either
         changes a byte.
+    gap_bars : int, optional
+        Sum the returns too, leaving out so many bars at the beginning of each block.
 
     Raises
     ------
@@ -83,27 +99,94 @@ def run_sweep(
     ComputeError
         ``BACKTEST_INVARIANT`` with the bar.
     """
+    whole = range(dataset.first(settings.max_bars).bars)
+    [found] = run_windows(dataset, sweep, settings, [whole], threads, memory_bytes, gap_bars)
+    return found
+
+
+def run_windows(
+    dataset: Dataset,
+    sweep: Sweep,
+    settings: BacktestSettings,
+    windows: Sequence[range],
+    threads: int = 1,
+    memory_bytes: int = MEMORY_BYTES,
+    gap_bars: int | None = None,
+) -> list[SweepResult]:
+    """Evaluate every parameter set on parts of a dataset, each traded from flat.
+
+    Indicators and slippage remember the bars before a window; the account does not, and
+    nothing is decided before its first bar. Parameters and errors are those of `run_sweep`.
+
+    Parameters
+    ----------
+    windows : sequence of range
+        Bars of each part, at least two.
+
+    Returns
+    -------
+    list of SweepResult
+        In the order of the windows.
+    """
     prepared = Prepared(dataset.first(settings.max_bars))
     table = column_table(prepared, sweep.columns, memory_bytes)
-    worker = Worker(prepared, _programs(sweep), table, range(sweep.size))
-    results = batch.Results.empty(sweep.size)
-    terms = Terms.of(prepared, sweep.spec.risk, settings)
+    parts = [_Part.of(prepared, window, sweep, settings, gap_bars) for window in windows]
     with ThreadPoolExecutor(threads) if threads > 1 else nullcontext() as pool:
-        for part in chunks(table, sweep.slots):
-            rows = table.require(_columns_of(sweep, part))
+        for chunk in chunks(table, sweep.slots):
+            rows = table.require(_columns_of(sweep, chunk))
+            held = Held(table.rows, rows)
+            for part in parts:
+                part.evaluate(held, chunk, pool)
+    return [part.result(gap_bars) for part in parts]
 
-            def evaluate(piece: range, rows: Ints = rows) -> None:
-                worker.evaluate(terms, rows, results, piece)
 
-            spread(evaluate, part, pool)
-    return SweepResult(
-        results.values,
-        results.counts[:, batch.FILLS],
-        results.counts[:, batch.REJECTED],
-        results.counts[:, batch.CONFLICTS],
-        results.finals[:, batch.FINAL_EQUITY],
-        results.finals[:, batch.FINAL_QTY],
-    )
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One window on its way."""
+
+    window: range
+    is_whole: bool
+    worker: Worker
+    terms: Terms
+    results: batch.Results
+
+    @classmethod
+    def of(
+        cls,
+        prepared: Prepared,
+        window: range,
+        sweep: Sweep,
+        settings: BacktestSettings,
+        gap_bars: int | None,
+    ) -> _Part:
+        is_whole = window == range(prepared.dataset.bars)
+        own = prepared if is_whole else prepared.window(window)
+        worker = Worker(own, _programs(sweep), range(sweep.size))
+        terms = Terms.of(own, sweep.spec.risk, settings, gap_bars)
+        results = batch.Results.empty(sweep.size, 0 if gap_bars is None else BLOCKS)
+        return cls(window, is_whole, worker, terms, results)
+
+    def evaluate(self, held: Held, chunk: range, pool: ThreadPoolExecutor | None) -> None:
+        own = held if self.is_whole else held.window(self.window)
+        spread(
+            lambda piece: self.worker.evaluate(self.terms, own, self.results, piece), chunk, pool
+        )
+
+    def result(self, gap_bars: int | None) -> SweepResult:
+        found = self.results
+        moments = None
+        if gap_bars is not None:
+            counts = kept_bars(self.terms.edges, gap_bars)
+            moments = Moments(counts, found.sums, found.squares, found.powers)
+        return SweepResult(
+            found.values,
+            found.counts[:, batch.FILLS],
+            found.counts[:, batch.REJECTED],
+            found.counts[:, batch.CONFLICTS],
+            found.finals[:, batch.FINAL_EQUITY],
+            found.finals[:, batch.FINAL_QTY],
+            moments,
+        )
 
 
 def _programs(sweep: Sweep) -> batch.Programs:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import local
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from engine.arrays import Floats, Ints
 from engine.backtest import account as acc
 from engine.backtest import batch
 from engine.backtest.dataset import Prepared
+from engine.backtest.moments import block_edges
 from engine.dsl.columns import ColumnTable
 from engine.dsl.program import ColumnSpec
 
@@ -31,6 +32,7 @@ MEMORY_BYTES: Final = 128 << 20
 """Most that the indicator columns of one dataset take at once."""
 _PIECES_PER_THREAD: Final = 8
 _NO_CURVE: Final = np.empty(0)
+_NO_EDGES: Final = np.empty(0, dtype=np.int64)
 _NO_FILLS: Final = np.empty((0, acc.FILL_SIZE))
 _FIRST_FILLS: Final = 1024
 
@@ -54,19 +56,40 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What evaluations of one call share besides the dataset: limits, costs and delay."""
+    """What evaluations of one call share besides the dataset: limits, costs, delay, blocks."""
 
     limits: Floats
     slip: Floats
     delay: int
     year: float
+    edges: Ints
+    gap: int
 
     @classmethod
-    def of(cls, prepared: Prepared, risk: Risk, settings: BacktestSettings) -> Terms:
-        """Terms of a strategy's risk under some settings."""
+    def of(
+        cls,
+        prepared: Prepared,
+        risk: Risk,
+        settings: BacktestSettings,
+        gap_bars: int | None = None,
+    ) -> Terms:
+        """Terms of a strategy's risk under some settings; with a gap, returns are summed."""
         slip = prepared.slip(settings.costs.slippage)
         year = TRADING_DAYS_PER_YEAR * prepared.dataset.bars_per_day
-        return cls(limits_of(risk, settings), slip, settings.bar_delay, year)
+        edges = _NO_EDGES if gap_bars is None else block_edges(prepared.dataset.bars)
+        limits = limits_of(risk, settings)
+        return cls(limits, slip, settings.bar_delay, year, edges, gap_bars or 0)
+
+
+class Held(NamedTuple):
+    """Indicator columns at hand: the table, and the row of every column of the dataset in it."""
+
+    table: Floats
+    rows: Ints
+
+    def window(self, bars: range) -> Held:
+        """The columns over some bars, and what they were on the bar before."""
+        return Held(np.ascontiguousarray(self.table[:, bars.start : bars.stop + 1]), self.rows)
 
 
 class Worker:
@@ -79,39 +102,37 @@ class Worker:
         self,
         prepared: Prepared,
         programs: batch.Programs,
-        columns: ColumnTable,
         numbers: Sequence[int],
     ) -> None:
         self._numbers = numbers
         self._prepared = prepared
         self._programs = programs
-        self._columns = columns
         self._own = local()
         first = programs.layout[:, batch.FIRST_SLOT]
         widest = int(np.max(np.diff(np.append(first, programs.slots.shape[0])), initial=0))
         self._slots = max(widest, 1)
 
-    def evaluate(self, terms: Terms, rows: Ints, results: batch.Results, part: range) -> None:
+    def evaluate(self, terms: Terms, held: Held, results: batch.Results, part: range) -> None:
         """Evaluate a range without keeping curves."""
-        self._call(terms, rows, results, part, _NO_CURVE, _NO_CURVE, _NO_FILLS)
+        self._call(terms, held, results, part, _NO_CURVE, _NO_CURVE, _NO_FILLS)
 
-    def evaluate_kept(self, terms: Terms, rows: Ints, results: batch.Results, index: int) -> Curves:
+    def evaluate_kept(self, terms: Terms, held: Held, results: batch.Results, index: int) -> Curves:
         """Evaluate one and keep its curves."""
         bars = self._prepared.dataset.bars
         cash, qty = np.empty(bars), np.empty(bars)
         fills = np.empty((_FIRST_FILLS, acc.FILL_SIZE))
         part = range(index, index + 1)
-        scratch = self._call(terms, rows, results, part, cash, qty, fills)
+        scratch = self._call(terms, held, results, part, cash, qty, fills)
         count = int(results.counts[index, batch.FILLS])
         if count > fills.shape[0]:
             fills = np.empty((count, acc.FILL_SIZE))
-            scratch = self._call(terms, rows, results, part, cash, qty, fills)
+            scratch = self._call(terms, held, results, part, cash, qty, fills)
         return Curves(scratch.equity.copy(), cash, qty, fills[:count].copy())
 
     def _call(
         self,
         terms: Terms,
-        rows: Ints,
+        held: Held,
         results: batch.Results,
         part: range,
         cash: Floats,
@@ -121,12 +142,14 @@ class Worker:
         prepared, programs, own = self._prepared, self._programs, self._scratch()
         batch.evaluate(
             part.start, part.stop, programs.layout, programs.code, programs.rules,
-            programs.offsets, programs.constants, programs.slots, rows, self._columns.rows,
+            programs.offsets, programs.constants, programs.slots, held.rows, held.table,
             prepared.bars, terms.slip, prepared.day_ends, terms.limits, terms.delay, terms.year,
             own.stack, own.marks, own.decided, own.words, own.account, own.order, own.moments,
             own.returns,
             own.equity, cash, qty, fills, np.empty(self._slots, dtype=np.int64),
+            terms.edges, terms.gap,
             results.values, results.reasons, results.counts, results.finals,
+            results.sums, results.squares, results.powers,
         )  # fmt: skip
         _refuse_broken(results, part, self._numbers)
         return own

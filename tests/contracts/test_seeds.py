@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.errors import ContractError
-from contracts.seeds import MAX_SEED, checked_seed, parse_seed, stream_id
+from contracts.seeds import MAX_SEED, checked_seed, parse_seed, parse_seeds, stream_id
 
 
 def test_a_stream_is_named_by_the_first_eight_bytes_of_its_hash():
@@ -63,3 +63,40 @@ def test_a_text_is_a_seed_exactly_if_it_is_how_one_is_written(text):
         outcome = error.code
     known = ("SEED_NOT_AN_INTEGER", "SEED_OUT_OF_RANGE")
     assert outcome in known or (str(outcome) == text and int(text) in range(MAX_SEED + 1))
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("", []),
+        ("7", [7]),
+        ("1-5", [1, 2, 3, 4, 5]),
+        ("1, 2,7", [1, 2, 7]),
+        ("3-4,9,1-2", [3, 4, 9, 1, 2]),
+        (f"{MAX_SEED - 1}-{MAX_SEED}", [MAX_SEED - 1, MAX_SEED]),
+        ("0-0", [0]),
+    ],
+)
+def test_seeds_are_read_as_lists_and_ranges(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["5-1", "0-100000", "a", "1-2-3", "-3", "3-", "1 2", "１", "+1"])
+def test_other_texts_are_no_seeds(text):
+    with pytest.raises(ContractError) as caught:
+        parse_seeds(text)
+    assert caught.value.code.startswith("SEED")
+
+
+@given(st.lists(st.integers(0, MAX_SEED), max_size=5))
+def test_any_seeds_survive_their_text(seeds):
+    assert parse_seeds(",".join(map(str, seeds))) == seeds
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_read_or_refused(text):
+    try:
+        seeds = parse_seeds(text)
+    except ContractError:
+        return
+    assert all(0 <= seed <= MAX_SEED for seed in seeds)

@@ -1,18 +1,13 @@
-"""What commands do apart from printing: seeds as texts, and the doctor on healthy and ill homes."""
+"""What commands do apart from printing: the doctor on healthy and ill homes."""
 
 import socket
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from contracts.errors import ContractError
 from islandflow_jobs import operations
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.settings import process_environment
 from tests.graph import link_kernels
-
-MAX_SEED = 2**63 - 1
 
 
 @pytest.fixture
@@ -31,43 +26,6 @@ def closed_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
-
-
-@pytest.mark.parametrize(
-    ("text", "seeds"),
-    [
-        ("", []),
-        ("7", [7]),
-        ("1-5", [1, 2, 3, 4, 5]),
-        ("1,2,7", [1, 2, 7]),
-        ("3-4,9,1-2", [3, 4, 9, 1, 2]),
-        (f"{MAX_SEED - 1}-{MAX_SEED}", [MAX_SEED - 1, MAX_SEED]),
-        ("0-0", [0]),
-    ],
-)
-def test_seeds_are_read_as_lists_and_ranges(text, seeds):
-    assert operations.parse_seeds(text) == seeds
-
-
-@pytest.mark.parametrize("text", ["5-1", "0-100000", "a", "1-2-3", "-3", "3-", "1 2", "１", "+1"])
-def test_other_texts_are_no_seeds(text):
-    with pytest.raises(ContractError) as caught:
-        operations.parse_seeds(text)
-    assert caught.value.code.startswith("SEED")
-
-
-@given(st.lists(st.integers(0, MAX_SEED), max_size=5))
-def test_any_seeds_survive_their_text(seeds):
-    assert operations.parse_seeds(",".join(map(str, seeds))) == seeds
-
-
-@given(st.text(max_size=20))
-def test_any_text_is_read_or_refused(text):
-    try:
-        seeds = operations.parse_seeds(text)
-    except ContractError:
-        return
-    assert all(0 <= seed <= MAX_SEED for seed in seeds)
 
 
 def test_the_doctor_of_a_healthy_home_finds_nothing_bad(finished):
