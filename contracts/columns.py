@@ -10,6 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from contracts.backtest import METRICS
+from contracts.validation import BLOCKS, MONTE_CARLO_STATISTICS
+
 Kind: TypeAlias = Literal["int64", "int32", "int8", "float64", "bool", "string"]
 
 
@@ -136,4 +139,140 @@ LEADERBOARD = TableSchema(
     ),
 )
 
-SCHEMAS = (BARS, LABELS, EQUITY, TRADES, SUMMARY, LEADERBOARD, OHLCV)
+_METRIC_COLUMNS = tuple(
+    Column(name, "float64", "metric of the backtest, see docs/backtest.md", nullable=True)
+    for name in METRICS
+)
+
+TRIALS = TableSchema(
+    "trials",
+    "1",
+    (
+        Column("run_id", "string", "identity of the trial: dataset, strategy, set and settings"),
+        Column("set_id", "string", "identity of strategy and parameter set"),
+        *_METRIC_COLUMNS,
+        Column("fills", "int64", "number of fills"),
+        Column("rejected_orders", "int64", "orders that would have broken a limit"),
+        Column("conflicts", "int64", "bars on which a later rule wanted otherwise"),
+        Column("final_equity", "float64", "equity after the last bar, quote currency"),
+        Column("final_qty", "float64", "signed quantity held after the last bar"),
+        *(Column(f"return_power_{k}", "float64", f"sum of r^{k}", True) for k in range(1, 5)),
+        *(Column(f"block_sum_{b:02}", "float64", "sum of r", True) for b in range(BLOCKS)),
+        *(Column(f"block_squares_{b:02}", "float64", "sum of r^2", True) for b in range(BLOCKS)),
+    ),
+)
+"""r is the return of a bar; blocks are those of docs/validation.md, Moments of a trial."""
+
+TRIAL_CHUNKS = TableSchema(
+    "trial_chunks",
+    "1",
+    (
+        Column("scenario_key", "string", "scenario, as in the partition key"),
+        Column("seed", "int64", "root seed of the dataset"),
+        Column("strategy_id", "string", "strategy"),
+        Column("first_candidate", "int64", "candidate of the first row"),
+        Column("trials", "int64", "rows of the chunk"),
+        Column("dataset_digest", "string", "content digest of the bars"),
+        Column("recipe_digest", "string", "what the chunk was made from"),
+        Column("content_digest", "string", "what the chunk says"),
+        Column("object_key", "string", "where it lies"),
+    ),
+)
+
+_CANDIDATE_COLUMNS = (
+    Column("candidate", "int64", "number of the candidate within the campaign"),
+    Column("strategy_id", "string", "strategy"),
+    Column("strategy_hash", "string", "digest of the strategy document"),
+    Column("set_id", "string", "identity of strategy and parameter set"),
+    Column("params", "string", "parameters as canonical JSON"),
+)
+
+_STANDING_COLUMNS = (
+    Column("score", "float64", "median of the objective over the datasets", nullable=True),
+    Column("datasets", "int64", "number of datasets"),
+    Column("defined", "int64", "datasets on which the objective is defined"),
+    Column("pooled_sharpe", "float64", "Sharpe ratio per bar of all returns", nullable=True),
+    Column("median_sharpe", "float64", "median annualised Sharpe ratio", nullable=True),
+    Column("median_total_return", "float64", "median return", nullable=True),
+    Column("p5_total_return", "float64", "5th percentile of the return", nullable=True),
+    Column("worst_max_drawdown", "float64", "deepest drawdown of any", nullable=True),
+    Column("trades", "int64", "closed trades over all datasets"),
+    Column("share_profitable", "float64", "share of datasets with a positive return"),
+)
+
+CANDIDATES = TableSchema(
+    "candidates",
+    "1",
+    (
+        *_CANDIDATE_COLUMNS,
+        *_STANDING_COLUMNS,
+        Column("bars", "int64", "returns over all datasets"),
+        *(Column(f"return_power_{k}", "float64", f"sum of r^{k}", True) for k in range(1, 5)),
+        *(Column(f"block_bars_{b:02}", "int64", "returns in the sums") for b in range(BLOCKS)),
+        *(Column(f"block_sum_{b:02}", "float64", "sum of r", True) for b in range(BLOCKS)),
+        *(Column(f"block_squares_{b:02}", "float64", "sum of r^2", True) for b in range(BLOCKS)),
+    ),
+)
+
+CAMPAIGN_LEADERBOARD = TableSchema(
+    "campaign_leaderboard",
+    "1",
+    (
+        Column("rank", "int64", "1 is the best: by score, then by Sharpe ratio of all returns"),
+        *_CANDIDATE_COLUMNS,
+        *_STANDING_COLUMNS,
+    ),
+)
+
+MONTE_CARLO = TableSchema(
+    "monte_carlo",
+    "1",
+    (
+        Column("scenario_key", "string", "scenario, as in the partition key"),
+        Column("seed", "int64", "root seed of the dataset"),
+        Column("strategy_id", "string", "strategy"),
+        Column("set_id", "string", "identity of strategy and parameter set"),
+        Column("params", "string", "parameters as canonical JSON"),
+        *(
+            Column(name, "float64", "over the paths, see docs/validation.md", nullable=True)
+            for name in MONTE_CARLO_STATISTICS
+        ),
+        Column("paths", "int64", "number of paths"),
+        Column("converged", "bool", "whether the precision asked for was reached"),
+    ),
+)
+
+WALK_FORWARD = TableSchema(
+    "walk_forward",
+    "1",
+    (
+        Column("scenario_key", "string", "scenario, as in the partition key"),
+        Column("seed", "int64", "root seed of the dataset"),
+        Column("strategy_id", "string", "strategy"),
+        Column("fold", "int64", "number of the fold, from 0"),
+        Column("train_start", "int64", "first bar of the training part"),
+        Column("train_stop", "int64", "bar behind the training part"),
+        Column("test_start", "int64", "first bar of the test"),
+        Column("test_stop", "int64", "bar behind the test"),
+        Column("sets", "int64", "parameter sets to choose from"),
+        Column("params", "string", "the set chosen in training, as canonical JSON"),
+        Column("train_objective", "float64", "objective in training", nullable=True),
+        Column("test_objective", "float64", "objective in the test", nullable=True),
+    ),
+)
+
+SCHEMAS = (
+    BARS,
+    LABELS,
+    EQUITY,
+    TRADES,
+    SUMMARY,
+    LEADERBOARD,
+    OHLCV,
+    TRIALS,
+    TRIAL_CHUNKS,
+    CANDIDATES,
+    CAMPAIGN_LEADERBOARD,
+    MONTE_CARLO,
+    WALK_FORWARD,
+)

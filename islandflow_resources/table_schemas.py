@@ -73,6 +73,24 @@ def array_of(numbers: np.ndarray[Any, Any]) -> pa.Array:
     return pa.Array.from_buffers(kind, len(numbers), [None, buffer])
 
 
+def nullable_of(numbers: np.ndarray[Any, Any]) -> pa.Array:
+    """Arrow array of doubles with null for NaN, see `array_of`."""
+    defined = ~np.isnan(numbers)
+    if defined.all():
+        return array_of(numbers)
+    mask = pa.py_buffer(np.packbits(defined, bitorder="little"))
+    buffer = pa.py_buffer(np.where(defined, numbers, 0.0))
+    return pa.Array.from_buffers(pa.float64(), len(numbers), [mask, buffer])
+
+
+def doubles_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Doubles of a column with NaN for null, see `numbers_of`."""
+    array = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    if not array.null_count:
+        return numbers_of(array)
+    return numbers_of(pc.fill_null(array, float("nan")))
+
+
 def strings_of(texts: Sequence[str]) -> pa.Array:
     """Arrow array of strings, without pandas, see `array_of`."""
     encoded = [text.encode() for text in texts]
