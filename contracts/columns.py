@@ -163,6 +163,18 @@ TRIALS = TableSchema(
 )
 """r is the return of a bar; blocks are those of docs/validation.md, Moments of a trial."""
 
+EVIDENCE = TableSchema(
+    "evidence",
+    "1",
+    (
+        Column("scenario_key", "string", "scenario, as in the partition key"),
+        Column("seed", "int64", "root seed of the dataset"),
+        Column("dataset_digest", "string", "content digest of the bars"),
+        *TRIALS.columns[: TRIALS.names.index("return_power_1")],
+    ),
+)
+"""The trials of one candidate, a row for each dataset: what running it again must give."""
+
 TRIAL_CHUNKS = TableSchema(
     "trial_chunks",
     "1",
@@ -270,6 +282,7 @@ SCHEMAS = (
     LEADERBOARD,
     OHLCV,
     TRIALS,
+    EVIDENCE,
     TRIAL_CHUNKS,
     CANDIDATES,
     CAMPAIGN_LEADERBOARD,

@@ -24,6 +24,8 @@ Profile: TypeAlias = Literal["embedded", "services"]
 
 PREFIX = "ISLANDFLOW_"
 MIN_MEMORY_MB = 64
+EXECUTORS = ("in_process", "multiprocess", "ray")
+PROMOTIONS = ("on", "dry_run")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
@@ -79,6 +81,21 @@ SETTINGS = (
     ),
     Setting("ISLANDFLOW_THREADS", "all cores", "", "Threads that the engine computes with."),
     Setting("ISLANDFLOW_MEMORY_MB", "1024", "", "Memory that one batch of the engine may use."),
+    Setting(
+        "ISLANDFLOW_EXECUTOR",
+        "in_process",
+        "",
+        f"Where trials of campaigns are made, one of {', '.join(EXECUTORS)}.",
+    ),
+    Setting("ISLANDFLOW_RAY_ADDRESS", "auto", "", "Ray cluster that trials are spread over."),
+    Setting(
+        "ISLANDFLOW_PROMOTION",
+        "on",
+        "",
+        "What the sensor of promotions does, on or dry_run: only say what it would promote.",
+    ),
+    Setting("ISLANDFLOW_TRACKING_URI", "", "", "MLflow server that is told of every trial."),
+    Setting("ISLANDFLOW_ALERT_WEBHOOK", "", "", "Address that alerts are posted to.", secret=True),
     Setting("ISLANDFLOW_LOG_LEVEL", "INFO", "", f"One of {', '.join(LOG_LEVELS)}."),
 )
 
@@ -112,6 +129,11 @@ class Settings:
     threads : int
     memory_mb : int
     log_level : str
+    executor : {"in_process", "multiprocess", "ray"}
+    ray_address : str
+    promotion : {"on", "dry_run"}
+    tracking_uri, alert_webhook : str
+        Empty if there is none.
     """
 
     profile: Profile
@@ -121,6 +143,11 @@ class Settings:
     threads: int
     memory_mb: int
     log_level: str
+    executor: str = EXECUTORS[0]
+    ray_address: str = "auto"
+    promotion: str = PROMOTIONS[0]
+    tracking_uri: str = ""
+    alert_webhook: str = field(default="", repr=False)
 
     @property
     def dagster_home(self) -> Path:
@@ -168,6 +195,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         threads=int(given.get("ISLANDFLOW_THREADS") or _cores()),
         memory_mb=int(given.get("ISLANDFLOW_MEMORY_MB", "1024")),
         log_level=given.get("ISLANDFLOW_LOG_LEVEL", "INFO").upper(),
+        executor=given.get("ISLANDFLOW_EXECUTOR", EXECUTORS[0]),
+        ray_address=given.get("ISLANDFLOW_RAY_ADDRESS", "auto"),
+        promotion=given.get("ISLANDFLOW_PROMOTION", PROMOTIONS[0]),
+        tracking_uri=given.get("ISLANDFLOW_TRACKING_URI", ""),
+        alert_webhook=given.get("ISLANDFLOW_ALERT_WEBHOOK", ""),
     )
 
 
@@ -184,6 +216,11 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "ISLANDFLOW_THREADS": str(settings.threads),
         "ISLANDFLOW_MEMORY_MB": str(settings.memory_mb),
         "ISLANDFLOW_LOG_LEVEL": settings.log_level,
+        "ISLANDFLOW_EXECUTOR": settings.executor,
+        "ISLANDFLOW_RAY_ADDRESS": settings.ray_address,
+        "ISLANDFLOW_PROMOTION": settings.promotion,
+        "ISLANDFLOW_TRACKING_URI": settings.tracking_uri,
+        "ISLANDFLOW_ALERT_WEBHOOK": settings.alert_webhook,
         "DAGSTER_HOME": str(settings.dagster_home),
     }
     if settings.s3 is None:
@@ -287,6 +324,10 @@ def _invalid(given: Mapping[str, str]) -> list[Problem]:
         "ISLANDFLOW_DATABASE_URL": _database_problem,
         "ISLANDFLOW_THREADS": lambda value: _integer_problem(value, 1),
         "ISLANDFLOW_MEMORY_MB": lambda value: _integer_problem(value, MIN_MEMORY_MB),
+        "ISLANDFLOW_EXECUTOR": lambda value: _choice_problem(value, EXECUTORS),
+        "ISLANDFLOW_PROMOTION": lambda value: _choice_problem(value, PROMOTIONS),
+        "ISLANDFLOW_TRACKING_URI": _address_problem,
+        "ISLANDFLOW_ALERT_WEBHOOK": _address_problem,
         "ISLANDFLOW_LOG_LEVEL": _level_problem,
     }
     problems: list[Problem] = []
@@ -337,3 +378,14 @@ def _level_problem(value: str) -> tuple[str, str] | None:
     if value.upper() in LOG_LEVELS:
         return None
     return f"is {value!r}", f"write one of {', '.join(LOG_LEVELS)}"
+
+
+def _choice_problem(value: str, choices: tuple[str, ...]) -> tuple[str, str] | None:
+    return None if value in choices else (f"is {value!r}", f"write one of {', '.join(choices)}")
+
+
+def _address_problem(value: str) -> tuple[str, str] | None:
+    parts = urlsplit(value)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return None
+    return "is no http:// or https:// address", "write e.g. http://127.0.0.1:5000"

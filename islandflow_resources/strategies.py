@@ -6,8 +6,9 @@ digest of the list is part of the recipe of everything that runs all strategies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from contracts.canonical import Document, Json, canonical_json
 from contracts.digest import bare, document_digest
@@ -18,6 +19,7 @@ from islandflow_resources.database import Database
 from islandflow_resources.object_store import ObjectStore
 
 _compiled: dict[str, dsl.Program] = {}
+_specs: dict[str, StrategySpec] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,17 @@ def compiled(spec: StrategySpec) -> dsl.Program:
     if found is None:
         found = _compiled[spec.strategy_hash] = dsl.compile_strategy(spec)
     return found
+
+
+@lru_cache(maxsize=1_024)
+def _at(strategy_hash: str, params: tuple[tuple[str, float], ...]) -> dsl.Program:
+    return dsl.compile_strategy(_specs[strategy_hash], dict(params))
+
+
+def compiled_at(spec: StrategySpec, params: Mapping[str, float]) -> dsl.Program:
+    """Program of a strategy at a parameter set; the newest thousand are kept."""
+    _specs[spec.strategy_hash] = spec
+    return _at(spec.strategy_hash, tuple(sorted(params.items())))
 
 
 def registered_strategies(database: Database) -> list[StrategySpec]:

@@ -1,0 +1,125 @@
+"""What a campaign's trials say: leaderboard, robustness of the best, overfitting report.
+
+Each is derived once from the table of candidates and stored under its recipe. The trials are
+``campaign_trials``; whether the winner passes its gate, ``dossiers``.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from contracts.canonical import Document
+from contracts.columns import CAMPAIGN_LEADERBOARD, CANDIDATES
+from contracts.digest import document_digest, recipe_digest
+from contracts.errors import NotFoundError
+from engine import campaign as ranking
+from islandflow_resources.campaign_index import CampaignIndex
+from islandflow_resources.campaign_trials import CANDIDATE_TABLE, VERSION
+from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.database import Database
+from islandflow_resources.derived import (
+    DerivedTable,
+    Recipe,
+    made_table,
+    read_table,
+)
+from islandflow_resources.models import Artefact, CampaignCandidate
+from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.robustness import Row
+from islandflow_resources.table_schemas import array_of, doubles_of, from_arrays
+
+LEADERBOARD_TABLE = "campaign_leaderboard"
+MONTE_CARLO_TABLE = "campaign_monte_carlo"
+WALK_FORWARD_TABLE = "campaign_walk_forward"
+OVERFIT_REPORT = "overfit_report"
+INDEXED = 1_000
+"""Ranks that the database's index holds; the table holds all."""
+
+
+def newest(database: Database, campaign: ReadyCampaign, what: str) -> Artefact:
+    """The newest recorded artefact of a kind that a campaign derived at this version.
+
+    Raises
+    ------
+    NotFoundError
+        ``CAMPAIGN_INCOMPLETE``.
+    """
+    folder = f"{campaign.folder}/{what}/"
+    rows = [row for row in database.artefacts(what=what) if row.object_key.startswith(folder)]
+    if rows:
+        return max(rows, key=lambda row: (row.created_at, row.recipe_digest))
+    raise NotFoundError(
+        "CAMPAIGN_INCOMPLETE",
+        f"the campaign {campaign.key} has no {what} yet",
+        campaign.key,
+        (f"run: islandflow campaign resume {campaign.key}",),
+    )
+
+
+def candidates_of(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> DerivedTable:
+    """Candidates of a campaign's newest trials, verified."""
+    row = newest(database, campaign, CANDIDATE_TABLE)
+    table = read_table(store, row, CANDIDATES)
+    return DerivedTable(row.recipe_digest, row.object_key, row.content_digest, True, table)
+
+
+def make_leaderboard(
+    store: ObjectStore, database: Database, campaign: ReadyCampaign, run_id: str
+) -> DerivedTable:
+    """Rank the candidates; the first thousand enter the database's index."""
+    source = candidates_of(store, database, campaign)
+    recipe = campaign_recipe(
+        campaign, LEADERBOARD_TABLE, VERSION, {"candidates": source.content_digest}
+    )
+    board = made_table(
+        store, database, recipe, CAMPAIGN_LEADERBOARD, lambda: _ranked(source.table), run_id
+    )
+    rows = [_index_row(campaign, row) for row in board.table.slice(0, INDEXED).to_pylist()]
+    CampaignIndex(database).record_candidates(rows)
+    return board
+
+
+def campaign_recipe(
+    campaign: ReadyCampaign,
+    what: str,
+    version: str,
+    inputs: dict[str, str],
+    specs: Document | None = None,
+) -> Recipe:
+    """Recipe of what a campaign derives, in a folder of its own."""
+    digest = recipe_digest(what, version=version, specs=specs, inputs=inputs)
+    return Recipe(what, digest, f"{campaign.folder}/{what}", version)
+
+
+def _ranked(candidates: pa.Table) -> pa.Table:
+    order = ranking.rank(doubles_of(candidates["score"]), doubles_of(candidates["pooled_sharpe"]))
+    ordered = candidates.take(pa.array(order))
+    names = [name for name in CAMPAIGN_LEADERBOARD.names if name != "rank"]
+    columns: dict[str, Any] = {name: ordered[name] for name in names}
+    columns["rank"] = array_of(np.arange(1, ordered.num_rows + 1, dtype=np.int64))
+    return from_arrays(CAMPAIGN_LEADERBOARD, columns)
+
+
+def _index_row(campaign: ReadyCampaign, row: Row) -> CampaignCandidate:
+    metrics = {
+        name: row[name]
+        for name in CAMPAIGN_LEADERBOARD.names
+        if name not in ("rank", "strategy_id", "strategy_hash", "params", "score")
+    }
+    identity = [campaign.spec.campaign_hash, VERSION, str(row["rank"]), row["set_id"]]
+    return CampaignCandidate(
+        candidate_key=document_digest(identity),
+        campaign_hash=campaign.spec.campaign_hash,
+        rank=row["rank"],
+        strategy_id=row["strategy_id"],
+        strategy_hash=row["strategy_hash"],
+        params=json.loads(row["params"]),
+        trials=row["datasets"],
+        objective=campaign.spec.objective,
+        score=row["score"],
+        metrics=metrics,
+    )
