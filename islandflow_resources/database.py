@@ -3,7 +3,8 @@
 Every write is one short transaction that inserts or ignores by identity, so it
 may be repeated by anybody at any time; nothing is computed inside. The rows are
 described in ``models``, connections and errors in ``connections``, the making of
-the tables in ``migrate``.
+the tables in ``migrate``. Campaigns are in ``campaign_index``, served specs and
+their aliases in ``registry``: both go through `read`, `write` and `insert` here.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Database:
 
     def check(self) -> str:
         """Prove that the database answers and is up to date; return a sentence saying so."""
-        revision = self._read("read the revision", current_revision)
+        revision = self.read("read the revision", current_revision)
         return f"database {shown(self.url)} is at revision {revision}"
 
     def dispose(self) -> None:
@@ -102,7 +103,7 @@ class Database:
             the others are recorded all the same.
         """
         ours = {row.recipe_digest: row.content_digest for row in artefacts}
-        new = self._insert("record artefacts", Artefact, artefacts)
+        new = self.insert("record artefacts", Artefact, artefacts)
         if new == len(artefacts):
             return new
         for recipe, theirs in self.find(list(ours)).items():
@@ -124,16 +125,16 @@ class Database:
             query = query.where(Artefact.what == what)
         if scenario_key is not None:
             query = query.where(Artefact.scenario_key == scenario_key)
-        rows = self._select("list artefacts", query)
+        rows = self.select("list artefacts", query)
         return sorted(rows, key=lambda row: (row.scenario_key or "", row.seed or 0, row.what))
 
     def register_scenario(self, scenario: Scenario) -> bool:
         """Register a scenario unless its hash is known; True if it was new."""
-        return self._insert("register a scenario", Scenario, [scenario]) == 1
+        return self.insert("register a scenario", Scenario, [scenario]) == 1
 
     def scenarios(self) -> list[Scenario]:
         """All registered scenarios, ordered by partition key."""
-        rows = self._select("list scenarios", select(Scenario))
+        rows = self.select("list scenarios", select(Scenario))
         return sorted(rows, key=lambda row: row.scenario_key)
 
     def scenario(self, scenario_key: str) -> Scenario:
@@ -145,15 +146,15 @@ class Database:
             ``SCENARIO_NOT_REGISTERED``.
         """
         query = select(Scenario).where(Scenario.scenario_key == scenario_key)
-        return _only(self._select("find a scenario", query), "SCENARIO", scenario_key)
+        return _only(self.select("find a scenario", query), "SCENARIO", scenario_key)
 
     def register_strategy(self, strategy: Strategy) -> bool:
         """Register a strategy unless its hash is known; True if it was new."""
-        return self._insert("register a strategy", Strategy, [strategy]) == 1
+        return self.insert("register a strategy", Strategy, [strategy]) == 1
 
     def strategies(self) -> list[Strategy]:
         """All registered strategies, ordered by id and hash."""
-        rows = self._select("list strategies", select(Strategy))
+        rows = self.select("list strategies", select(Strategy))
         return sorted(rows, key=lambda row: (row.strategy_id, row.strategy_hash))
 
     def strategy(self, strategy_hash: str) -> Strategy:
@@ -165,20 +166,20 @@ class Database:
             ``STRATEGY_NOT_REGISTERED``.
         """
         query = select(Strategy).where(Strategy.strategy_hash == strategy_hash)
-        return _only(self._select("find a strategy", query), "STRATEGY", strategy_hash)
+        return _only(self.select("find a strategy", query), "STRATEGY", strategy_hash)
 
     def record_run(self, run: Run) -> bool:
         """Record a run of the graph; True if it was new."""
-        return self._insert("record a run", Run, [run]) == 1
+        return self.insert("record a run", Run, [run]) == 1
 
     def runs(self) -> list[Run]:
         """All recorded runs, oldest first."""
-        rows = self._select("list runs", select(Run))
+        rows = self.select("list runs", select(Run))
         return sorted(rows, key=lambda row: (row.started_at, row.run_id))
 
     def record_results(self, results: Sequence[RunResult]) -> int:
         """Record results whose cache key is not recorded yet; return how many were new."""
-        return self._insert("record results", RunResult, results)
+        return self.insert("record results", RunResult, results)
 
     def find_results(self, cache_keys: Iterable[str]) -> dict[str, RunResult]:
         """Results by cache key, those that are recorded."""
@@ -194,44 +195,55 @@ class Database:
             query = query.where(RunResult.scenario_key == scenario_key)
         if strategy_hash is not None:
             query = query.where(RunResult.strategy_hash == strategy_hash)
-        rows = self._select("list results", query)
+        rows = self.select("list results", query)
         return sorted(rows, key=lambda row: (row.scenario_key, row.seed, row.strategy_id))
 
     def record_audit(self, entry: AuditEntry) -> None:
         """Append to the audit log."""
-        self._insert("write the audit log", AuditEntry, [entry])
+        self.insert("write the audit log", AuditEntry, [entry])
 
     def audit(self, action: str | None = None) -> list[AuditEntry]:
         """Audit log, oldest first."""
         query = select(AuditEntry)
         if action is not None:
             query = query.where(AuditEntry.action == action)
-        rows = self._select("read the audit log", query)
+        rows = self.select("read the audit log", query)
         return sorted(rows, key=lambda row: (row.at, row.audit_id))
 
-    def _insert(self, what: str, model: type[Row], rows: Sequence[Row]) -> int:
+    def read(self, what: str, action: Callable[[Connection], T]) -> T:
+        """Run `action` in one read transaction, again if the database was away.
+
+        Parameters
+        ----------
+        what : str
+            What is attempted, for logs and errors, e.g. ``"list scenarios"``.
+        """
+        self._ensure_migrated()
+        return self._attempt(what, action, write=False)
+
+    def write(self, what: str, action: Callable[[Connection], T]) -> T:
+        """Run `action` in one write transaction, again if the database was away.
+
+        The answer to a commit may be lost, so `action` must find what an earlier call
+        of it did. Errors that it raises itself undo everything and pass at once.
+        """
+        self._ensure_migrated()
+        return self._attempt(what, action, write=True)
+
+    def insert(self, what: str, model: type[Row], rows: Sequence[Row]) -> int:
         """Insert or ignore in one transaction; the number of rows that were new."""
-        identity = model.__mapper__.primary_key[0].name
-        values = _values(model, rows)
-        # One order for all writers: two that share rows wait for each other, never in a circle.
-        values.sort(key=lambda row: row[identity])
-        if not values:
+        if not rows:
             return 0
+        return self.write(what, lambda connection: insert_new(connection, model, rows))
 
-        def insert(connection: Connection) -> int:
-            dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-            statement = dialect.insert(model).on_conflict_do_nothing()
-            options = {"preserve_rowcount": True}
-            return connection.execute(statement, values, execution_options=options).rowcount
+    def select(self, what: str, query: Select[Row]) -> list[Row]:
+        """Rows of a query, detached from the database."""
 
-        return self._write(what, insert)
-
-    def _select(self, what: str, query: Select[Row]) -> list[Row]:
         def load(connection: Connection) -> list[Row]:
             with Session(connection) as session:
                 return list(session.scalars(query))
 
-        return self._read(what, load)
+        return self.read(what, load)
 
     def _by_identity(
         self, what: str, model: type[Row], column: Any, identities: Iterable[str]
@@ -240,16 +252,8 @@ class Database:
         found: list[Row] = []
         for start in range(0, len(wanted), _CHUNK_ROWS):
             chunk = wanted[start : start + _CHUNK_ROWS]
-            found.extend(self._select(what, select(model).where(column.in_(chunk))))
+            found.extend(self.select(what, select(model).where(column.in_(chunk))))
         return found
-
-    def _read(self, what: str, action: Callable[[Connection], T]) -> T:
-        self._ensure_migrated()
-        return self._attempt(what, action, write=False)
-
-    def _write(self, what: str, action: Callable[[Connection], T]) -> T:
-        self._ensure_migrated()
-        return self._attempt(what, action, write=True)
 
     def _ensure_migrated(self) -> None:
         if os.getpid() not in self._migrated:
@@ -288,6 +292,24 @@ class Database:
             made = make_engine(self.url, self.busy_timeout_s)
             engine = self._engines.setdefault(os.getpid(), made)
         return engine
+
+
+def insert_new(connection: Connection, model: type[Row], rows: Sequence[Row]) -> int:
+    """Insert rows whose identity is not known yet, inside the caller's write transaction.
+
+    Returns
+    -------
+    int
+        How many were new.
+    """
+    identity = model.__mapper__.primary_key[0].name
+    values = _values(model, rows)
+    # One order for all writers: two that share rows wait for each other, never in a circle.
+    values.sort(key=lambda row: row[identity])
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(model).on_conflict_do_nothing()
+    options = {"preserve_rowcount": True}
+    return connection.execute(statement, values, execution_options=options).rowcount
 
 
 def _values(model: type[Base], rows: Sequence[Base]) -> list[dict[str, Any]]:

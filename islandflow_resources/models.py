@@ -11,12 +11,21 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Float, Index, Integer, String
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0001"
+HEAD = "0002"
 """Revision of the migrations that these models describe."""
 
 
@@ -152,3 +161,85 @@ class AuditEntry(Base):
     detail: Mapped[dict[str, Any]] = mapped_column(JSON)
 
     __table_args__ = (Index("ix_audit_action_at", "action", "at"),)
+
+
+class Campaign(Base):
+    """One registered campaign."""
+
+    __tablename__ = "campaigns"
+
+    campaign_hash: Mapped[str] = mapped_column(String(80), primary_key=True)
+    campaign_key: Mapped[str] = mapped_column(String(128), unique=True)
+    campaign_id: Mapped[str] = mapped_column(String(64), index=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    registered_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class CampaignCandidate(Base):
+    """One line of a campaign's leaderboard: a parameter set, its trials, its score."""
+
+    __tablename__ = "campaign_candidates"
+
+    candidate_key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    campaign_hash: Mapped[str] = mapped_column(String(80))
+    rank: Mapped[int] = mapped_column(Integer)
+    strategy_id: Mapped[str] = mapped_column(String(64))
+    strategy_hash: Mapped[str] = mapped_column(String(80))
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    trials: Mapped[int] = mapped_column(Integer)
+    objective: Mapped[str] = mapped_column(String(64))
+    score: Mapped[float | None] = mapped_column(Float(53))
+    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    __table_args__ = (Index("ix_campaign_candidates_campaign_rank", "campaign_hash", "rank"),)
+
+
+class ServingSpecRow(Base):
+    """One published serving spec: what it is, where it lies, who published it first."""
+
+    __tablename__ = "serving_specs"
+
+    serving_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    name: Mapped[str] = mapped_column(String(64))
+    campaign_hash: Mapped[str] = mapped_column(String(80))
+    candidate_key: Mapped[str | None] = mapped_column(String(80))
+    object_key: Mapped[str] = mapped_column(String(1024))
+    engine_digest: Mapped[str] = mapped_column(String(80))
+    git_commit: Mapped[str | None] = mapped_column(String(64))
+    gate_key: Mapped[str | None] = mapped_column(String(1024))
+    actor: Mapped[str] = mapped_column(String(128))
+    promoted_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class Alias(Base):
+    """What a name stands for now, and how often it has moved."""
+
+    __tablename__ = "aliases"
+
+    alias: Mapped[str] = mapped_column(String(64), primary_key=True)
+    serving_id: Mapped[str] = mapped_column(String(80))
+    revision: Mapped[int] = mapped_column(Integer)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+
+class AliasMove(Base):
+    """One move of an alias; its revisions are 1, 2, 3, … without a gap."""
+
+    __tablename__ = "alias_history"
+
+    event_id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    alias: Mapped[str] = mapped_column(String(64))
+    revision: Mapped[int] = mapped_column(Integer)
+    from_serving_id: Mapped[str | None] = mapped_column(String(80))
+    to_serving_id: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(32))
+    actor: Mapped[str] = mapped_column(String(128))
+    reason: Mapped[str] = mapped_column(String(1024))
+    gate_key: Mapped[str | None] = mapped_column(String(1024))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    __table_args__ = (
+        UniqueConstraint("alias", "revision", name="uq_alias_history_alias_revision"),
+    )

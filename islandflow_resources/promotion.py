@@ -1,7 +1,7 @@
 """Promotion of a campaign's winner: the gate asked, the spec proven, published, the alias moved.
 
-The one way to a served alias, for the sensor's job and for people alike. The judgement is ``dossiers``,
-the spec ``published``, the transaction ``registry``.
+The one way to a served alias, for the sensor's job and for people alike. The judgement is
+``dossiers``, the spec ``published``, the transaction ``registry``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Decision:
     is_override : bool
         Publish although the gate refuses.
     is_by_hand : bool
-        A decision of its own each time the alias has moved, where the sensor's is made once for all.
+        A decision of its own each time the alias has moved; the sensor's is made once for all.
     """
 
     alias: str

@@ -17,8 +17,8 @@ from contracts.errors import (
     NotFoundError,
 )
 from contracts.seeds import MAX_SEED
-from islandflow_resources.database import Database
-from islandflow_resources.models import AuditEntry, Run, RunResult, Scenario, Strategy
+from islandflow_resources.database import Database, insert_new
+from islandflow_resources.models import HEAD, AuditEntry, Run, RunResult, Scenario, Strategy
 from islandflow_resources.retries import Patience
 from tests.islandflow_resources.workers import artefact, record_overlapping
 
@@ -270,7 +270,19 @@ def test_a_database_can_be_pickled_after_use(database):
     other.dispose()
 
 
+def test_a_transaction_that_its_action_refuses_leaves_nothing(database):
+    def refuse(connection):
+        insert_new(
+            connection, AuditEntry, [AuditEntry(actor="me", action="x", subject="a", detail={})]
+        )
+        raise NotFoundError("NOT_HERE", "there is no such thing")
+
+    with pytest.raises(NotFoundError, match="NOT_HERE"):
+        database.write("try in vain", refuse)
+    assert database.audit() == []
+
+
 def test_the_check_names_the_database_and_its_revision(database):
-    assert "at revision 0001" in database.check()
+    assert f"at revision {HEAD}" in database.check()
     with database._engine().connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM artefacts")).scalar() == 0

@@ -5,6 +5,7 @@ import sys
 import time
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -17,7 +18,18 @@ from islandflow_resources.connections import WRITE, make_engine
 from islandflow_resources.database import Database
 from islandflow_resources.migrate import _REVISIONS, needs_upgrade, upgrade
 from islandflow_resources.models import HEAD, Base
+from islandflow_resources.registry import Registry
+from tests.islandflow_resources.promotions import promotion
 from tests.islandflow_resources.workers import migrate_at
+
+SCENARIO_OF_0001 = (
+    "INSERT INTO scenarios (scenario_hash, scenario_key, scenario_id, spec, registered_at) "
+    "VALUES ('sha256:a', 'trend-a', 'trend', '{\"drift\": 0.1}', '2026-01-01 00:00:00.000000')"
+)
+AUDIT_OF_0001 = (
+    "INSERT INTO audit (audit_id, at, actor, action, subject, detail) "
+    "VALUES ('1', '2026-01-01 00:00:00.000000', 'me', 'repair', 'x', '{\"why\": \"bits\"}')"
+)
 
 
 @pytest.fixture
@@ -27,10 +39,15 @@ def engine(database_url):
     made.dispose()
 
 
-def scripts():
+def configured(connection=None):
     config = Config()
     config.set_main_option("script_location", migrations.__path__[0])
-    return ScriptDirectory.from_config(config)
+    config.attributes["connection"] = connection
+    return config
+
+
+def scripts():
+    return ScriptDirectory.from_config(configured())
 
 
 def test_the_scripts_and_the_constants_name_the_same_revisions():
@@ -60,14 +77,9 @@ def test_an_upgrade_is_whole_or_nothing(engine):
 
 
 def test_every_downgrade_leaves_an_empty_database_that_can_be_upgraded(engine):
-    from alembic import command
-
-    config = Config()
-    config.set_main_option("script_location", migrations.__path__[0])
     with engine.begin() as connection:
         upgrade(connection)
-        config.attributes["connection"] = connection
-        command.downgrade(config, "base")
+        command.downgrade(configured(connection), "base")
         names = set(connection.dialect.get_table_names(connection))
         assert names == {"alembic_version"}
         upgrade(connection)
@@ -80,7 +92,24 @@ def test_four_processes_may_migrate_an_empty_database_at_once(database_url, writ
     futures = [writers.submit(migrate_at, database_url, moment_s) for _ in range(4)]
     sentences = {future.result() for future in futures}
     assert len(sentences) == 1
-    assert "at revision 0001" in sentences.pop()
+    assert f"at revision {HEAD}" in sentences.pop()
+
+
+def test_a_database_of_the_first_revision_keeps_its_rows_and_gains_the_registry(
+    engine, database_url
+):
+    with engine.begin() as connection:
+        command.upgrade(configured(connection), "0001")
+        for statement in (SCENARIO_OF_0001, AUDIT_OF_0001):
+            connection.execute(text(statement))
+    database = Database(database_url)
+    assert [row.spec for row in database.scenarios()] == [{"drift": 0.1}]
+    assert [(row.actor, row.detail) for row in database.audit()] == [("me", {"why": "bits"})]
+    assert f"at revision {HEAD}" in database.check()
+    registry = Registry(database)
+    assert registry.promote(promotion(1)).revision == 1
+    assert [row.action for row in database.audit()] == ["repair", "promotion"]
+    database.dispose()
 
 
 def test_a_newer_database_is_refused_and_left_alone(database_url):
