@@ -76,7 +76,8 @@ lint: setup ## format, lint and types, changing nothing
 	$(BIN)/basedpyright
 
 test-python: setup ## all tests, on WORKERS processes (2)
-	@$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=5
+	@$(BIN)/python -m tests.mlflow_server
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=5
 
 format: setup ## rewrite the sources in the project's format
 	@$(BIN)/ruff format .
@@ -120,10 +121,11 @@ studies: setup ## the statistical study of the generators in its long form; rewr
 	mv docs/calibration.new docs/calibration.md
 	cat docs/calibration.md
 
-lock: setup ## resolve the dependencies again: requirements.lock, that of deploy without tools, of the benchmarks' peers
+lock: setup ## resolve the dependencies again: requirements.lock, and those of deploy, of the benchmarks' peers, of the tests' MLflow
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock -o benchmarks/requirements.lock --group peers
+	$(COMPILE) -o tests/mlflow.lock --group tracking-server
 
 clean: ## remove the environment and every cache, never data
 	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,8 +1,8 @@
-"""The two dimensions of the graph, and which keys a run was asked for.
+"""The partitions of the graph, and which keys a run was asked for.
 
-``scenario`` × ``seed``, both dynamic: keys are added when a scenario is
-registered (``islandflow_jobs.registration``). Parameters and trials are rows,
-never partitions.
+``scenario`` × ``seed``, and ``campaign``, all dynamic: keys are added when a scenario
+or a campaign is registered (``islandflow_jobs.registration``). Parameters and trials
+are rows, never partitions.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contracts.seeds import parse_seed
 
 SCENARIO: Final = dg.DynamicPartitionsDefinition(name="scenario")
 SEED: Final = dg.DynamicPartitionsDefinition(name="seed")
+CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="campaign")
 GRID: Final = dg.MultiPartitionsDefinition({"scenario": SCENARIO, "seed": SEED})
 
 _RANGE_START: Final = "dagster/asset_partition_range_start"

@@ -1,13 +1,11 @@
 """Plots for metadata: small SVG pictures, cheap enough for every partition of a batch.
 
-At most 120 points a curve, plain text, no drawing library; shown by the UI as an
-image inside markdown. What is drawn is computed elsewhere.
+At most 120 points a curve. Pieces of pictures are in ``drawing``, those of campaigns in
+``charts``; what is drawn is computed elsewhere.
 """
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,18 +13,23 @@ from typing import Final
 
 import dagster as dg
 import numpy as np
-import numpy.typing as npt
 
-WIDTH: Final = 720
+from engine.arrays import Floats
+from islandflow_assets.drawing import (
+    COLOURS,
+    FONT,
+    LEFT,
+    WIDTH,
+    Frame,
+    image,
+    level_lines,
+    shortened,
+)
+
 HEIGHT: Final = 260
 POINTS: Final = 120
-COLOURS: Final = ("#0b6bcb", "#c2410c", "#15803d", "#7e22ce")
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 14, 30, 26
-_FLOOR = HEIGHT - _BOTTOM
+_RIGHT, _TOP, _FLOOR = WIDTH - 14, 30, HEIGHT - 26
 _LEGEND_CHARS: Final = 120
-_FONT: Final = 'font-family="sans-serif" font-size="11" fill="#57606a"'
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +104,11 @@ def _named_curves(
     rest = f" and {left} more" if left else ""
     room = (_LEGEND_CHARS - len(title) - len(rest)) // max(1, len(names)) - 2
     legend = ", ".join(
-        f'<tspan fill="{colour}">{_short(name, room)}</tspan>'
+        f'<tspan fill="{colour}">{shortened(name, room)}</tspan>'
         for name, colour in zip(names, COLOURS, strict=False)
     )
     curves = [_curve(values, values, values) for _, values in shown]
     return _picture(title + legend + rest, title + ", ".join(names) + rest, span, curves)
-
-
-def _short(name: str, chars: int) -> str:
-    """A name that fits, its end kept: names that differ mostly differ there."""
-    room = max(8, chars)
-    return name if len(name) <= room else f"{name[: room // 2]}…{name[room // 2 + 1 - room :]}"
 
 
 def _curve(low: Floats, high: Floats, close: Floats) -> Curve:
@@ -133,21 +130,19 @@ def _picture(
     drawn = "".join(
         _drawn(curve, colour, bottom, top) for curve, colour in zip(curves, COLOURS, strict=False)
     )
-    svg = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>'
-        f"<g {_FONT}>{_grid(bottom, top)}"
-        f'<text x="{_LEFT}" y="{HEIGHT - 8}">{_moment(span.first_ns)} UTC</text>'
-        f'<text x="{WIDTH - _RIGHT}" y="{HEIGHT - 8}" text-anchor="end">'
+    frame = Frame(LEFT, _RIGHT, _TOP, _FLOOR, y=(bottom, top))
+    body = (
+        f"<g {FONT}>{level_lines(frame)}"
+        f'<text x="{LEFT}" y="{HEIGHT - 8}">{_moment(span.first_ns)} UTC</text>'
+        f'<text x="{_RIGHT}" y="{HEIGHT - 8}" text-anchor="end">'
         f"{_moment(span.last_ns)} UTC</text>"
-        f'<text x="8" y="17">{legend}</text></g>{drawn}</svg>'
+        f'<text x="8" y="17">{legend}</text></g>{drawn}'
     )
-    encoded = base64.b64encode(svg.encode("utf-8")).decode("ascii")
-    return dg.MetadataValue.md(f"![{title}](data:image/svg+xml;base64,{encoded})")
+    return image(HEIGHT, body, title)
 
 
 def _drawn(curve: Curve, colour: str, bottom: float, top: float) -> str:
-    x = np.linspace(_LEFT, WIDTH - _RIGHT, curve.last.size)
+    x = np.linspace(LEFT, _RIGHT, curve.last.size)
     scale = (_FLOOR - _TOP) / (top - bottom)
     low, high, last = (
         [f"{a:.0f},{b:.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True)]
@@ -160,24 +155,6 @@ def _drawn(curve: Curve, colour: str, bottom: float, top: float) -> str:
         f'<polygon points="{area}" fill="{colour}" fill-opacity="0.25"/>'
         f'<polyline points="{" ".join(last)}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
     )
-
-
-def _grid(bottom: float, top: float) -> str:
-    """Lines at round values with their labels."""
-    rough = (top - bottom) / 6
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(round_ * power for round_ in (1, 2, 5, 10) if round_ * power >= rough * 0.999)
-    digits = max(0, -math.floor(math.log10(step)))
-    parts: list[str] = []
-    for index in range(math.ceil(bottom / step), math.floor(top / step) + 1):
-        value = index * step
-        y = _FLOOR - (value - bottom) / (top - bottom) * (_FLOOR - _TOP)
-        label = f"{value:,.{digits}f}" if abs(value) < 1e7 else f"{value:.4g}"
-        parts.append(
-            f'<path d="M{_LEFT} {y:.1f}H{WIDTH - _RIGHT}" stroke="#eaeef2"/>'
-            f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{label}</text>'
-        )
-    return "".join(parts)
 
 
 def _moment(ts_ns: int) -> str:

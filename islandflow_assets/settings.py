@@ -1,6 +1,6 @@
-"""Run configuration of backtests, as Dagster's launchpad and YAML files give it.
+"""Run configuration of backtests and validations, as Dagster's launchpad and YAML files give it.
 
-The document it becomes is ``contracts.backtest.BacktestSettings``, which holds
+The documents it becomes are ``contracts.backtest`` and ``contracts.validation``, which hold
 the bounds; the environment's settings are ``islandflow_resources.settings``.
 """
 
@@ -10,7 +10,15 @@ import dagster as dg
 from pydantic import Field
 
 from contracts.backtest import SETTINGS, BacktestSettings
+from contracts.campaign import OBJECTIVES
 from contracts.document import validate
+from contracts.errors import ContractError
+from contracts.validation import (
+    MONTE_CARLO,
+    WALK_FORWARD,
+    MonteCarloSettings,
+    WalkForwardSettings,
+)
 
 
 class BacktestConfig(dg.ConfigurableResource):
@@ -54,3 +62,54 @@ class BacktestConfig(dg.ConfigurableResource):
             "costs": {"fee_bps": self.fee_bps, "slippage": slippage},
         }
         return validate(SETTINGS, document, "settings")
+
+
+class ValidationConfig(dg.ConfigurableResource):
+    """How results are put to the test in a run: resampling and folds."""
+
+    method: str = Field(default="circular", description="circular or stationary blocks")
+    block_bars: int = Field(default=40, description="bars of a block, or their mean")
+    paths: int = Field(default=1_000, description="resampled paths")
+    ruin_drawdown: float = Field(default=0.5, description="fall from a peak that is ruin")
+    folds: int = Field(default=5, description="folds of the walk-forward")
+    scheme: str = Field(default="anchored", description="anchored or rolling training")
+    purge_bars: int = Field(default=0, description="last bars of training that are dropped")
+    embargo_bars: int = Field(default=0, description="first bars of a test that are dropped")
+    objective: str = Field(default="sharpe", description="metric that training maximises")
+
+    @property
+    def monte_carlo(self) -> MonteCarloSettings:
+        """Settings of Monte Carlo; `ContractError` lists every value that is out of bounds."""
+        document = {
+            "method": self.method,
+            "block_bars": self.block_bars,
+            "paths": self.paths,
+            "ruin_drawdown": self.ruin_drawdown,
+        }
+        return validate(MONTE_CARLO, document, "validation")
+
+    @property
+    def walk_forward(self) -> WalkForwardSettings:
+        """Settings of walk-forward, see `monte_carlo`."""
+        document = {
+            "folds": self.folds,
+            "scheme": self.scheme,
+            "purge_bars": self.purge_bars,
+            "embargo_bars": self.embargo_bars,
+        }
+        return validate(WALK_FORWARD, document, "validation")
+
+    @property
+    def checked_objective(self) -> str:
+        """Metric that training maximises.
+
+        Raises
+        ------
+        ContractError
+            ``METRIC_UNKNOWN``.
+        """
+        if self.objective in OBJECTIVES:
+            return self.objective
+        hint = f"write one of {', '.join(OBJECTIVES)}"
+        said = f"{self.objective!r} cannot be maximised"
+        raise ContractError("METRIC_UNKNOWN", said, "objective", (hint,))

@@ -18,6 +18,7 @@ from contracts.errors import ContractError, IslandflowError, Problem
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
+from islandflow_jobs.cli_campaigns import campaign, serving
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
 
@@ -36,6 +37,8 @@ schema = typer.Typer(no_args_is_help=True, help="JSON Schemas of the documents."
 app.add_typer(scenario, name="scenario")
 app.add_typer(strategy, name="strategy")
 app.add_typer(backtest, name="backtest")
+app.add_typer(campaign, name="campaign")
+app.add_typer(serving, name="serving")
 app.add_typer(schema, name="schema")
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]

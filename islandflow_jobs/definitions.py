@@ -11,17 +11,47 @@ from islandflow_resources.dagster_resources import dagster_resources, resource_s
 resource_set().engine_runtime.prepare()
 
 from islandflow_assets.backtests import backtest_result, screening_result  # noqa: E402
-from islandflow_assets.keys import BACKTEST_SETTINGS  # noqa: E402
+from islandflow_assets.campaign_reports import (  # noqa: E402
+    campaign_leaderboard,
+    campaign_robustness,
+    overfit_report,
+    promotion_dossier,
+)
+from islandflow_assets.campaigns import (  # noqa: E402
+    campaign_trials,
+    nothing_passed,
+    trial_shares,
+)
+from islandflow_assets.keys import BACKTEST_SETTINGS, VALIDATION_SETTINGS  # noqa: E402
 from islandflow_assets.leaderboards import (  # noqa: E402
     backtest_summary,
     leaderboard,
     screening_leaderboard,
 )
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec  # noqa: E402
-from islandflow_assets.settings import BacktestConfig  # noqa: E402
+from islandflow_assets.serving import published_serving_spec  # noqa: E402
+from islandflow_assets.settings import BacktestConfig, ValidationConfig  # noqa: E402
 from islandflow_assets.strategies import strategy_ir, strategy_spec  # noqa: E402
+from islandflow_assets.validations import (  # noqa: E402
+    monte_carlo_summary,
+    walk_forward_summary,
+)
+from islandflow_jobs.alert_sensors import alert_failures, alert_staleness  # noqa: E402
+from islandflow_jobs.campaign_sensors import (  # noqa: E402
+    finish_campaigns,
+    promote_winners,
+    start_campaigns,
+)
 from islandflow_jobs.instance import warn_without_home  # noqa: E402
-from islandflow_jobs.jobs import register_inbox, research, t0_screen, t1_full  # noqa: E402
+from islandflow_jobs.jobs import (  # noqa: E402
+    campaign,
+    promotion,
+    register_inbox,
+    research,
+    t0_screen,
+    t1_full,
+    validation,
+)
 from islandflow_jobs.schedules import materialise_missing  # noqa: E402
 from islandflow_jobs.sensors import inbox  # noqa: E402
 
@@ -47,13 +77,24 @@ def build_definitions(
             backtest_result,
             backtest_summary,
             leaderboard,
+            monte_carlo_summary,
+            walk_forward_summary,
+            trial_shares,
+            campaign_trials,
+            campaign_leaderboard,
+            campaign_robustness,
+            overfit_report,
+            promotion_dossier,
+            published_serving_spec,
         ],
-        jobs=[research, t0_screen, t1_full, register_inbox],
-        sensors=[inbox],
-        schedules=[materialise_missing],
+        jobs=[research, t0_screen, t1_full, validation, campaign, promotion, register_inbox],
+        sensors=[inbox, start_campaigns, promote_winners, alert_failures, alert_staleness],
+        schedules=[materialise_missing, finish_campaigns],
         resources={
             **dagster_resources(),
             BACKTEST_SETTINGS: BacktestConfig.configure_at_launch(),
+            VALIDATION_SETTINGS: ValidationConfig.configure_at_launch(),
+            "nothing_passed": nothing_passed,
             **(resources or {}),
         },
         # A click in the UI runs in one process, like the jobs: a process per step costs seconds.

@@ -1,4 +1,4 @@
-"""``research``, the main job, the tiers ``t0_screen`` and ``t1_full``, and ``register_inbox``.
+"""Jobs: ``research``, its tiers, ``validation``, ``campaign``, ``promotion``, ``register_inbox``.
 
 The assets are ``islandflow_assets``; what starts the jobs is ``sensors``,
 ``schedules`` and ``cli``.
@@ -9,24 +9,41 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from contracts.canonical import parse_document
+from contracts.campaign import load_campaign
 from contracts.errors import ContractError
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
+from contracts.yaml_text import parse_text
 from islandflow_assets.backtests import backtest_result, screening_result
+from islandflow_assets.campaign_reports import (
+    campaign_leaderboard,
+    campaign_robustness,
+    overfit_report,
+    promotion_dossier,
+)
+from islandflow_assets.campaigns import campaign_trials, trial_shares
 from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
 from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
+from islandflow_assets.serving import published_serving_spec
 from islandflow_assets.strategies import strategy_ir, strategy_spec
-from islandflow_jobs.registration import register_scenarios, register_strategy
+from islandflow_assets.validations import monte_carlo_summary, walk_forward_summary
+from islandflow_jobs.executor import campaign_executor
+from islandflow_jobs.registration import (
+    register_campaign,
+    register_scenarios,
+    register_strategy,
+)
 from islandflow_resources.database import Database
 from islandflow_resources.failures import reported
 from islandflow_resources.object_store import ObjectStore
 
 SCENARIO_INBOX = "inbox/scenarios/"
 STRATEGY_INBOX = "inbox/strategies/"
+CAMPAIGN_INBOX = "inbox/campaigns/"
+INBOXES = (SCENARIO_INBOX, STRATEGY_INBOX, CAMPAIGN_INBOX)
 REGISTERED = "registered/"
-_OWN_FIELD = {SCENARIO_INBOX: "family", STRATEGY_INBOX: "rules"}
+_OWN_FIELD = {SCENARIO_INBOX: "family", STRATEGY_INBOX: "rules", CAMPAIGN_INBOX: "seeds"}
 """Which field tells what a document is."""
 
 _INPUTS = [scenario_spec, scenario_dataset, strategy_spec, strategy_ir]
@@ -49,6 +66,31 @@ t1_full = dg.define_asset_job(
     description="All strategies over all bars of a range of scenario × seed, and their ranking.",
     executor_def=dg.in_process_executor,
 )
+validation = dg.define_asset_job(
+    "validation",
+    selection=[*_INPUTS, monte_carlo_summary, walk_forward_summary],
+    description="Monte Carlo and walk-forward of all strategies for a range of scenario × seed.",
+    executor_def=dg.in_process_executor,
+)
+campaign = dg.define_asset_job(
+    "campaign",
+    selection=[
+        trial_shares,
+        campaign_trials,
+        campaign_leaderboard,
+        campaign_robustness,
+        overfit_report,
+        promotion_dossier,
+    ],
+    description="All trials of a campaign, what they say, and whether the best may be promoted.",
+    executor_def=campaign_executor(),
+)
+promotion = dg.define_asset_job(
+    "promotion",
+    selection=[published_serving_spec],
+    description="Publish the winner of a campaign and move its alias, once.",
+    executor_def=dg.in_process_executor,
+)
 
 
 @dg.op
@@ -68,11 +110,16 @@ def register_documents(
             _register(context, store, key, lambda data: _scenario(database, context.instance, data))
         for key in store.keys(STRATEGY_INBOX):
             _register(context, store, key, lambda data: _strategy(database, data))
+        # Last, because a campaign may name what lay in the other inboxes.
+        for key in store.keys(CAMPAIGN_INBOX):
+            _register(
+                context, store, key, lambda data: _campaign(store, database, context.instance, data)
+            )
 
 
 @dg.job(executor_def=dg.in_process_executor)
 def register_inbox() -> None:
-    """Documents under ``inbox/`` of the store become partitions and strategies."""
+    """Documents under ``inbox/`` of the store become partitions, strategies and campaigns."""
     register_documents()
 
 
@@ -83,6 +130,13 @@ def _scenario(database: Database, instance: dg.DagsterInstance, data: bytes) -> 
 
 def _strategy(database: Database, data: bytes) -> str:
     return register_strategy(database, load_strategy(data)).key
+
+
+def _campaign(
+    store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes
+) -> str:
+    registered, _ = register_campaign(store, database, instance, load_campaign(data))
+    return registered.key
 
 
 def _register(
@@ -103,7 +157,7 @@ def _register(
 
 def _refuse_wrong_inbox(key: str, data: bytes) -> None:
     """Say where a document belongs, instead of listing all the fields that it lacks."""
-    fields = parse_document(data, "document").keys()
+    fields = parse_text(data, "document").keys()
     right = [inbox for inbox, own in _OWN_FIELD.items() if own in fields]
     if len(right) == 1 and not key.startswith(right[0]):
         message = f"the document has {_OWN_FIELD[right[0]]!r}, which belongs elsewhere"

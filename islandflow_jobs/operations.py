@@ -132,10 +132,12 @@ def export_schemas(out: Path) -> list[str]:
 
 
 def verify_one(resources: ResourceSet, uri: str) -> list[str]:
-    """Verify the dataset or the cached result that an object belongs to."""
+    """Verify a dataset, a cached result, or a published spec with its whole chain."""
     resources.engine_runtime.prepare()
-    from islandflow_jobs import verify, verify_results
+    from islandflow_jobs import verify, verify_results, verify_serving
 
+    if verify_serving.is_serving(resources.store, uri):
+        return verify_serving.verify_serving(resources.store, resources.database, uri)
     if verify_results.is_result(resources.store, uri):
         digest = verify_results.verify_result(resources.store, resources.database, uri)
         return [f"verified {uri}", f"recomputed {digest}"]

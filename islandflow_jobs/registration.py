@@ -11,11 +11,14 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from contracts.campaign import CampaignSpec
 from contracts.scenario import ScenarioSpec
 from contracts.strategy import StrategySpec
 from engine.dsl import compile_strategy
+from islandflow_resources.campaigns import ReadyCampaign, ready, register
 from islandflow_resources.database import Database
 from islandflow_resources.models import Scenario, Strategy
+from islandflow_resources.object_store import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,22 @@ def register_scenarios(
 def add_seeds(instance: dg.DagsterInstance, seeds: Iterable[int]) -> None:
     """Add seeds to the partitions, where they are not yet."""
     _add(instance, "seed", (str(seed) for seed in seeds))
+
+
+def register_campaign(
+    store: ObjectStore, database: Database, instance: dg.DagsterInstance, spec: CampaignSpec
+) -> tuple[ReadyCampaign, bool]:
+    """Check a campaign whole, enter it with its references written out, and add its partition.
+
+    Raises
+    ------
+    ContractError
+        With every problem at once, each with its pointer.
+    """
+    campaign = ready(spec, database)
+    new = register(campaign, store, database)
+    _add(instance, "campaign", [campaign.key])
+    return campaign, new
 
 
 def register_strategy(database: Database, spec: StrategySpec) -> Registered:

@@ -35,14 +35,10 @@ WALK_FORWARD_TABLE = "campaign_walk_forward"
 
 @dataclass(frozen=True, slots=True)
 class Robust:
-    """Monte Carlo and walk-forward of the best trials; None for what was left out.
-
-    ``outcomes`` are those of Monte Carlo summaries that were computed now.
-    """
+    """Monte Carlo and walk-forward of the best trials; None for what was left out."""
 
     monte_carlo: DerivedTable | None
     walk_forward: DerivedTable | None
-    outcomes: tuple[montecarlo.MonteCarloOutcome, ...]
 
 
 def make_robust(
@@ -57,7 +53,6 @@ def make_robust(
     how, spec = campaign.spec.robustness, campaign.spec
     inputs = {"leaderboard": board.content_digest}
     specs: Document = {"best": how.best, "settings": spec.settings.document()}
-    outcomes: list[montecarlo.MonteCarloOutcome] = []
     resampled = walked = None
     if (resampling := how.monte_carlo) is not None:
         own: Document = {**specs, "monte_carlo": resampling.document()}
@@ -69,7 +64,6 @@ def make_robust(
             for cell, sets in best_by_cell(store, database, runtime, campaign, board):
                 found = robustness.monte_carlo(runtime, cell, sets, spec.settings, resampling)
                 rows += found.rows
-                outcomes.extend(found.outcomes)
             return table_of(rows, MONTE_CARLO)
 
         resampled = made_table(store, database, recipe, MONTE_CARLO, resample, run_id)
@@ -89,7 +83,24 @@ def make_robust(
             return table_of(rows, WALK_FORWARD)
 
         walked = made_table(store, database, recipe, WALK_FORWARD, walk, run_id)
-    return Robust(resampled, walked, tuple(outcomes))
+    return Robust(resampled, walked)
+
+
+def drawn(
+    store: ObjectStore,
+    database: Database,
+    runtime: EngineRuntime,
+    campaign: ReadyCampaign,
+    board: DerivedTable,
+) -> tuple[str, montecarlo.MonteCarloOutcome] | None:
+    """The winner resampled on its first dataset, to be drawn, and the name of that dataset."""
+    how = campaign.spec.robustness.monte_carlo
+    if how is None:
+        return None
+    for cell, sets in best_by_cell(store, database, runtime, campaign, board):
+        found = robustness.monte_carlo(runtime, cell, sets[:1], campaign.spec.settings, how)
+        return f"{cell.scenario_key}|{cell.seed}", found.outcomes[0]
+    return None
 
 
 def best_by_cell(

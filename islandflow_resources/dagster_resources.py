@@ -11,6 +11,7 @@ from functools import cache
 
 import dagster as dg
 
+from islandflow_resources.executors import executor_of
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.settings import Settings, load_settings
 
@@ -32,4 +33,5 @@ def dagster_resources() -> dict[str, dg.ResourceDefinition]:
         "store": dg.ResourceDefinition(lambda _: resource_set().store),
         "database": dg.ResourceDefinition(lambda _: resource_set().database),
         "engine_runtime": dg.ResourceDefinition(lambda _: resource_set().engine_runtime),
+        "chunk_executor": dg.ResourceDefinition(lambda _: executor_of(resource_set())),
     }

@@ -14,6 +14,7 @@ from typing import Protocol
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.trials import MadeChunk, TrialChunk, make_chunks
 
 
@@ -36,3 +37,12 @@ class InProcess:
     def make(self, chunks: Sequence[TrialChunk], run_id: str) -> Iterator[MadeChunk]:
         """Yield every chunk, made or found, in the order given."""
         return make_chunks(self.store, self.database, self.runtime, chunks, run_id)
+
+
+def executor_of(resources: ResourceSet) -> ChunkExecutor:
+    """The executor that the environment chooses; Dagster's own makes chunks in its steps."""
+    if resources.settings.executor == "ray":
+        from islandflow_resources.ray_executor import RayChunks
+
+        return RayChunks(resources.settings)
+    return InProcess(resources.store, resources.database, resources.engine_runtime)

@@ -94,7 +94,9 @@ SETTINGS = (
         "",
         "What the sensor of promotions does, on or dry_run: only say what it would promote.",
     ),
-    Setting("ISLANDFLOW_TRACKING_URI", "", "", "MLflow server that is told of every trial."),
+    Setting(
+        "ISLANDFLOW_TRACKING_URI", "", "", "MLflow server that is told of trials.", secret=True
+    ),
     Setting("ISLANDFLOW_ALERT_WEBHOOK", "", "", "Address that alerts are posted to.", secret=True),
     Setting("ISLANDFLOW_LOG_LEVEL", "INFO", "", f"One of {', '.join(LOG_LEVELS)}."),
 )
@@ -146,7 +148,7 @@ class Settings:
     executor: str = EXECUTORS[0]
     ray_address: str = "auto"
     promotion: str = PROMOTIONS[0]
-    tracking_uri: str = ""
+    tracking_uri: str = field(default="", repr=False)
     alert_webhook: str = field(default="", repr=False)
 
     @property
@@ -247,6 +249,11 @@ def process_environment(settings: Settings) -> dict[str, str]:
 def apply_environment(settings: Settings) -> None:
     """Let this process and its children see `process_environment`."""
     os.environ.update(process_environment(settings))
+
+
+def choose_executor(executor: str) -> None:
+    """Let this process and its children use an executor, whatever the environment said."""
+    os.environ["ISLANDFLOW_EXECUTOR"] = executor
 
 
 def export_lines(settings: Settings) -> str:

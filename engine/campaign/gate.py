@@ -75,7 +75,7 @@ def _criteria(gate: Gate, seen: Evidence) -> Iterator[Criterion]:
         what = "walk-forward efficiency"
         yield _least("efficiency", what, seen.efficiency, gate.min_efficiency)
     if gate.min_deflated_sharpe is not None:
-        what = f"deflated Sharpe ratio, {seen.candidates} candidates tried,"
+        what = f"deflated Sharpe ratio of the best of {seen.candidates}"
         yield _least("deflated_sharpe", what, seen.deflated_sharpe, gate.min_deflated_sharpe)
     if gate.max_overfitting is not None:
         yield _overfitting(gate.max_overfitting, seen)

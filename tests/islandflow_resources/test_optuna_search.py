@@ -191,17 +191,19 @@ def test_a_search_that_learns_keeps_its_turns():
         search.tell(np.zeros(15))
 
 
-def test_nobody_loads_optuna_for_a_grid():
+def test_nobody_loads_optuna_for_a_grid_or_to_count_sets():
     code = (
-        "import sys; from contracts.search import GridSearch\n"
+        "import sys; from contracts.search import GridSearch, LearningSearch\n"
         "from contracts.strategy import load_strategy\n"
         "from islandflow_resources.optuna_search import make_search\n"
-        "search = make_search(load_strategy(sys.argv[1]), GridSearch(method='grid'))\n"
-        "print(search.ask().size, 'optuna' in sys.modules)"
+        "spec = load_strategy(sys.argv[1])\n"
+        "grid = make_search(spec, GridSearch(method='grid'))\n"
+        "learning = make_search(spec, LearningSearch(method='optuna', trials=7))\n"
+        "print(grid.ask().size, learning.size, 'optuna' in sys.modules)"
     )
     command = [sys.executable, "-c", code, json.dumps(ranged(fast=between(2, 5)).document())]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["4", "False"]
+    assert done.stdout.split() == ["4", "7", "False"]
 
 
 def test_a_search_prints_nothing(capfd):

@@ -21,7 +21,7 @@ from tests.oracles.montecarlo import percentile
 BLOCKS = 16
 TESTED = 2
 EULER = 0.5772156649015328606
-STILL = 1e-24
+STILL = 1e-12
 ONE_CANDIDATE = "one candidate: nothing was chosen"
 
 Candidate = Sequence[Sequence[float]]

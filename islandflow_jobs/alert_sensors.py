@@ -1,0 +1,55 @@
+"""Sensors that raise alarms: a run that failed, a campaign that should be done and is not.
+
+Where alerts go is ``islandflow_resources.alerts``. These are the only sensors that act themselves,
+since an alert is no artefact; each is told of once.
+"""
+
+import json
+from datetime import UTC, datetime
+
+import dagster as dg
+
+from islandflow_assets import keys
+from islandflow_resources.alerts import Alert, send, sinks
+from islandflow_resources.campaign_index import CampaignIndex
+from islandflow_resources.database import Database
+from islandflow_resources.settings import load_settings
+
+STALE_HOURS = 24
+_NAMED = 300
+
+
+@dg.run_failure_sensor(minimum_interval_seconds=30)
+def alert_failures(context: dg.RunFailureSensorContext) -> None:
+    """Tell of every failed run, with its partition and what it said."""
+    run, event = context.dagster_run, context.failure_event
+    partition = run.tags.get("dagster/partition", "")
+    text = " ".join((event.message or "the run failed").split())[:_NAMED]
+    subject = f"{run.job_name} {partition} run {run.run_id}".replace("  ", " ")
+    for problem in send(Alert("run_failed", subject, text), sinks(load_settings())):
+        context.log.warning(problem)
+
+
+@dg.sensor(minimum_interval_seconds=600)
+def alert_staleness(
+    context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
+) -> dg.SkipReason:
+    """Tell of every campaign that has been registered for a day and has no dossier."""
+    told: list[str] = json.loads(context.cursor or "[]")
+    done = context.instance.get_materialized_partitions(dg.AssetKey(keys.PROMOTION_DOSSIER))
+    now = datetime.now(UTC)
+    stale = [
+        row
+        for row in CampaignIndex(database).campaigns()
+        if row.campaign_key not in done
+        and (now - row.registered_at).total_seconds() > STALE_HOURS * 3_600
+    ]
+    targets = sinks(load_settings())
+    for row in stale:
+        if row.campaign_key in told:
+            continue
+        text = f"registered {row.registered_at:%Y-%m-%d %H:%M} UTC and still without a dossier"
+        for problem in send(Alert("stale", row.campaign_key, text), targets):
+            context.log.warning(problem)
+    context.update_cursor(json.dumps([row.campaign_key for row in stale]))
+    return dg.SkipReason(f"{len(stale)} campaigns are stale")

@@ -1,0 +1,96 @@
+"""How far a campaign is, as lines that a person reads.
+
+All of it follows from what is recorded; nothing is computed here.
+"""
+
+from __future__ import annotations
+
+from contracts.document import validate
+from contracts.errors import NotFoundError
+from contracts.serving import DOSSIER, Dossier
+from islandflow_resources.campaign_index import CampaignIndex
+from islandflow_resources.campaign_reports import newest
+from islandflow_resources.campaign_trials import CANDIDATE_TABLE, listed_chunks
+from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.database import Database
+from islandflow_resources.derived import read_document
+from islandflow_resources.dossiers import DOSSIER_DOCUMENT
+from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.registry import Registry
+
+_SHOWN = 5
+
+
+def newest_dossier(
+    store: ObjectStore, database: Database, campaign: ReadyCampaign
+) -> Dossier | None:
+    """The newest dossier of a campaign, verified; None if it has none."""
+    try:
+        row = newest(database, campaign, DOSSIER_DOCUMENT)
+    except NotFoundError:
+        return None
+    return validate(DOSSIER, read_document(store, row.object_key, row.content_digest), "dossier")
+
+
+def status_of(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> str:
+    """One line: trials that are recorded, and what the gate said."""
+    dossier = newest_dossier(store, database, campaign)
+    verdict = "no dossier yet" if dossier is None else _verdict(dossier)
+    return f"{campaign.key}: {_trials(database, campaign)}, {verdict}"
+
+
+def status_lines(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> list[str]:
+    """All that is known: trials, the best candidates, the gate's sentences, aliases."""
+    lines = [f"campaign {campaign.key}: {_trials(database, campaign)}"]
+    best = CampaignIndex(database).candidates(campaign.spec.campaign_hash)[:_SHOWN]
+    for row in best:
+        score = "undefined" if row.score is None else f"{row.score:.6g}"
+        params = ", ".join(f"{name} {value:g}" for name, value in sorted(row.params.items()))
+        lines.append(f"rank {row.rank}: {row.strategy_id} ({params}), {row.objective} {score}")
+    dossier = newest_dossier(store, database, campaign)
+    if dossier is None:
+        return [*lines, f"no dossier yet: islandflow campaign resume {campaign.key}"]
+    judged = [
+        f"  {'met    ' if one.passed else 'not met'} {one.name}: {one.sentence}"
+        for one in dossier.criteria
+    ]
+    return [*lines, _verdict(dossier), *judged, *_served(database, campaign)]
+
+
+def _trials(database: Database, campaign: ReadyCampaign) -> str:
+    try:
+        newest(database, campaign, CANDIDATE_TABLE)
+    except NotFoundError:
+        return f"{_recorded(database, campaign):,} of {campaign.trials:,} trials recorded"
+    return f"all {campaign.trials:,} trials recorded"
+
+
+def _recorded(database: Database, campaign: ReadyCampaign) -> int:
+    """Trials of the searches that are known beforehand whose chunks are recorded."""
+    chunks = list(listed_chunks(campaign))
+    datasets = database.find({chunk.dataset.recipe for chunk in chunks})
+    recipes = {
+        chunk.recipe(datasets[chunk.dataset.recipe].content_digest).digest: chunk.sets.size
+        for chunk in chunks
+        if chunk.dataset.recipe in datasets
+    }
+    return sum(recipes[recipe] for recipe in database.find(recipes))
+
+
+def _verdict(dossier: Dossier) -> str:
+    failed = [one.name for one in dossier.criteria if not one.passed]
+    return "the gate passed" if dossier.passed else f"the gate refused: {', '.join(failed)}"
+
+
+def _served(database: Database, campaign: ReadyCampaign) -> list[str]:
+    registry = Registry(database)
+    own = {
+        row.serving_id
+        for row in registry.specs()
+        if row.campaign_hash == campaign.spec.campaign_hash
+    }
+    if not own:
+        return ["nothing of it is published"]
+    served = [row for row in registry.aliases() if row.serving_id in own]
+    lines = [f"published {one}" for one in sorted(own)]
+    return [*lines, *(f"served as {row.alias}, revision {row.revision}" for row in served)]
