@@ -23,9 +23,19 @@ def main() -> None:
         from islandflow_resources.resource_set import ResourceSet
 
         ResourceSet.from_environment().engine_runtime.prepare()
-        from benchmarks import backtest, datasets, graph, paths, tiers
+        from benchmarks import (
+            backtest,
+            campaigns,
+            datasets,
+            graph,
+            montecarlo,
+            overfitting,
+            paths,
+            tiers,
+        )
 
-        sections = [part.run() for part in (paths, backtest, tiers, datasets, graph)]
+        kernels = (paths, backtest, montecarlo, overfitting)
+        sections = [part.run() for part in (*kernels, tiers, datasets, graph, campaigns)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"
