@@ -187,7 +187,7 @@ def sql(resources: ResourceSet, query: str) -> list[str]:
     """
     import duckdb
 
-    from islandflow_resources.catalog import open_catalogue
+    from islandflow_resources.catalog import LOCATIONS, open_catalogue
 
     with open_catalogue(resources.store, resources.database.results()) as connection:
         try:
@@ -196,7 +196,8 @@ def sql(resources: ResourceSet, query: str) -> list[str]:
             rows = found.fetchall()
         except duckdb.Error as error:
             message = " ".join(str(error).split())
-            hint = "views are bars, labels, equity, trades and results"
+            names = ", ".join(schema.name for schema, _ in LOCATIONS)
+            hint = f"views are {names}, results"
             raise ContractError("QUERY_INVALID", message, "QUERY", (hint,)) from error
     return ["\t".join(names), *("\t".join(map(str, row)) for row in rows)]
 

@@ -1,7 +1,8 @@
-"""What a campaign's trials say: leaderboard, robustness of the best, overfitting report.
+"""What a campaign's trials say: the leaderboard, and what all reports of a campaign share.
 
-Each is derived once from the table of candidates and stored under its recipe. The trials are
-``campaign_trials``; whether the winner passes its gate, ``dossiers``.
+Each is derived once from the table of candidates and stored under its recipe. The other reports
+are ``campaign_robustness`` and ``overfit_reports``; the trials, ``campaign_trials``; whether the
+winner passes its gate, ``dossiers``.
 """
 
 from __future__ import annotations
@@ -33,15 +34,19 @@ from islandflow_resources.robustness import Row
 from islandflow_resources.table_schemas import array_of, doubles_of, from_arrays
 
 LEADERBOARD_TABLE = "campaign_leaderboard"
-MONTE_CARLO_TABLE = "campaign_monte_carlo"
-WALK_FORWARD_TABLE = "campaign_walk_forward"
-OVERFIT_REPORT = "overfit_report"
 INDEXED = 1_000
 """Ranks that the database's index holds; the table holds all."""
 
 
-def newest(database: Database, campaign: ReadyCampaign, what: str) -> Artefact:
-    """The newest recorded artefact of a kind that a campaign derived at this version.
+def newest(
+    database: Database, campaign: ReadyCampaign, what: str, version: str = VERSION
+) -> Artefact:
+    """The newest recorded artefact of a kind that a campaign derived at a version.
+
+    Parameters
+    ----------
+    version : str
+        Of trials and leaderboards unless given.
 
     Raises
     ------
@@ -49,7 +54,11 @@ def newest(database: Database, campaign: ReadyCampaign, what: str) -> Artefact:
         ``CAMPAIGN_INCOMPLETE``.
     """
     folder = f"{campaign.folder}/{what}/"
-    rows = [row for row in database.artefacts(what=what) if row.object_key.startswith(folder)]
+    rows = [
+        row
+        for row in database.artefacts(what=what)
+        if row.object_key.startswith(folder) and row.version == version
+    ]
     if rows:
         return max(rows, key=lambda row: (row.created_at, row.recipe_digest))
     raise NotFoundError(
@@ -78,9 +87,26 @@ def make_leaderboard(
     board = made_table(
         store, database, recipe, CAMPAIGN_LEADERBOARD, lambda: _ranked(source.table), run_id
     )
-    rows = [_index_row(campaign, row) for row in board.table.slice(0, INDEXED).to_pylist()]
+    best = board.table.slice(0, INDEXED).to_pylist()
+    rows = [_index_row(campaign, board.content_digest, row) for row in best]
     CampaignIndex(database).record_candidates(rows)
     return board
+
+
+def indexed(database: Database, campaign: ReadyCampaign) -> list[CampaignCandidate]:
+    """The index's rows of a campaign's newest leaderboard, best first; none without one.
+
+    Earlier leaderboards, of other versions or of fewer datasets, stay in the index.
+    """
+    try:
+        board = newest(database, campaign, LEADERBOARD_TABLE).content_digest
+    except NotFoundError:
+        return []
+    return [
+        row
+        for row in CampaignIndex(database).candidates(campaign.spec.campaign_hash)
+        if row.candidate_key == _key(campaign, board, row.rank, str(row.metrics["set_id"]))
+    ]
 
 
 def campaign_recipe(
@@ -104,15 +130,18 @@ def _ranked(candidates: pa.Table) -> pa.Table:
     return from_arrays(CAMPAIGN_LEADERBOARD, columns)
 
 
-def _index_row(campaign: ReadyCampaign, row: Row) -> CampaignCandidate:
+def _key(campaign: ReadyCampaign, board: str, rank: int, set_id: str) -> str:
+    return document_digest([campaign.spec.campaign_hash, board, str(rank), set_id])
+
+
+def _index_row(campaign: ReadyCampaign, board: str, row: Row) -> CampaignCandidate:
     metrics = {
         name: row[name]
         for name in CAMPAIGN_LEADERBOARD.names
         if name not in ("rank", "strategy_id", "strategy_hash", "params", "score")
     }
-    identity = [campaign.spec.campaign_hash, VERSION, str(row["rank"]), row["set_id"]]
     return CampaignCandidate(
-        candidate_key=document_digest(identity),
+        candidate_key=_key(campaign, board, row["rank"], row["set_id"]),
         campaign_hash=campaign.spec.campaign_hash,
         rank=row["rank"],
         strategy_id=row["strategy_id"],

@@ -13,15 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.canonical import Document
-from contracts.columns import MONTE_CARLO, WALK_FORWARD
+from contracts.columns import MONTE_CARLO, TRIAL_CHUNKS, WALK_FORWARD
+from contracts.errors import IntegrityError
 from contracts.strategy import StrategySpec
 from engine import montecarlo
 from islandflow_resources import robustness
 from islandflow_resources.backtest_data import BacktestData
-from islandflow_resources.campaign_reports import campaign_recipe
+from islandflow_resources.campaign_reports import campaign_recipe, newest
+from islandflow_resources.campaign_trials import CHUNK_TABLE
 from islandflow_resources.campaigns import ReadyCampaign
 from islandflow_resources.database import Database
-from islandflow_resources.derived import DerivedTable, made_table
+from islandflow_resources.datasets import DatasetRef
+from islandflow_resources.derived import DerivedTable, made_table, read_table
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.materialise import dataset_ref, find_datasets
 from islandflow_resources.object_store import ObjectStore
@@ -112,7 +115,14 @@ def best_by_cell(
 ) -> Iterator[tuple[Cell, list[ParameterSets]]]:
     """Yield the datasets of the best trials, each with the sets that are looked at on it.
 
-    The best trials are those of the best candidate, dataset by dataset, then of the next.
+    The best trials are those of the best candidate, dataset by dataset, then of the next. A dataset
+    that was refused has none.
+
+    Raises
+    ------
+    IntegrityError
+        ``CAMPAIGN_DATASET_LOST`` if one that has trials does not verify any more: a report
+        without it would be kept as if it were whole.
     """
     cells = campaign.cells
     best = campaign.spec.robustness.best
@@ -122,12 +132,17 @@ def best_by_cell(
     chosen = [sets_of(strategies[row["strategy_hash"]], [row["params"]]) for row in rows]
     refs = [dataset_ref(scenario, seed) for scenario, seed in cells[:best]]
     places = {ref.recipe: index for index, ref in enumerate(refs)}
-    for dataset in find_datasets(store, database, runtime, refs):
+    traded = _traded(store, database, campaign)
+    left = {ref.recipe: ref for ref in refs if (ref.spec.partition_key, ref.seed) in traded}
+    for dataset in find_datasets(store, database, runtime, list(left.values())):
+        del left[dataset.ref.recipe]
         index = places[dataset.ref.recipe]
         own = [one for rank, one in enumerate(chosen) if rank * len(cells) + index < best]
         spec = dataset.ref.spec
         data = BacktestData.of_dataset(dataset.table, spec, dataset.manifest.content_digest)
         yield Cell(spec.partition_key, dataset.ref.seed, data.bars), own
+    if left:
+        raise _lost(store, list(left.values()))
 
 
 def strategies_of(campaign: ReadyCampaign) -> dict[str, StrategySpec]:
@@ -157,3 +172,24 @@ def all_sets(campaign: ReadyCampaign, board: pa.Table) -> dict[str, list[Paramet
             for start in range(0, len(texts), MAX_SETS)
         ]
     return found
+
+
+def _traded(
+    store: ObjectStore, database: Database, campaign: ReadyCampaign
+) -> set[tuple[str, int]]:
+    """Scenario and seed of every dataset that has trials."""
+    chunks = read_table(store, newest(database, campaign, CHUNK_TABLE), TRIAL_CHUNKS)
+    return set(zip(chunks["scenario_key"].to_pylist(), chunks["seed"].to_pylist(), strict=True))
+
+
+def _lost(store: ObjectStore, refs: Sequence[DatasetRef]) -> IntegrityError:
+    named = ", ".join(f"{ref.spec.partition_key}|{ref.seed}" for ref in refs[:3])
+    return IntegrityError(
+        "CAMPAIGN_DATASET_LOST",
+        f"cannot go on with trials whose {len(refs)} datasets do not verify: {named}",
+        refs[0].dataset_key,
+        (
+            f"keep them aside with: islandflow repair {store.uri(refs[0].dataset_key)}",
+            "then resume the campaign",
+        ),
+    )

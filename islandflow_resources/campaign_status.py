@@ -8,13 +8,12 @@ from __future__ import annotations
 from contracts.document import validate
 from contracts.errors import NotFoundError
 from contracts.serving import DOSSIER, Dossier
-from islandflow_resources.campaign_index import CampaignIndex
-from islandflow_resources.campaign_reports import newest
+from islandflow_resources.campaign_reports import indexed, newest
 from islandflow_resources.campaign_trials import CANDIDATE_TABLE, listed_chunks
 from islandflow_resources.campaigns import ReadyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import read_document
-from islandflow_resources.dossiers import DOSSIER_DOCUMENT
+from islandflow_resources.dossiers import DOSSIER_DOCUMENT, VERSION
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.registry import Registry
 
@@ -26,7 +25,7 @@ def newest_dossier(
 ) -> Dossier | None:
     """The newest dossier of a campaign, verified; None if it has none."""
     try:
-        row = newest(database, campaign, DOSSIER_DOCUMENT)
+        row = newest(database, campaign, DOSSIER_DOCUMENT, VERSION)
     except NotFoundError:
         return None
     return validate(DOSSIER, read_document(store, row.object_key, row.content_digest), "dossier")
@@ -42,8 +41,7 @@ def status_of(store: ObjectStore, database: Database, campaign: ReadyCampaign) -
 def status_lines(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> list[str]:
     """All that is known: trials, the best candidates, the gate's sentences, aliases."""
     lines = [f"campaign {campaign.key}: {_trials(database, campaign)}"]
-    best = CampaignIndex(database).candidates(campaign.spec.campaign_hash)[:_SHOWN]
-    for row in best:
+    for row in indexed(database, campaign)[:_SHOWN]:
         score = "undefined" if row.score is None else f"{row.score:.6g}"
         params = ", ".join(f"{name} {value:g}" for name, value in sorted(row.params.items()))
         lines.append(f"rank {row.rank}: {row.strategy_id} ({params}), {row.objective} {score}")

@@ -6,7 +6,7 @@ with the documents that it refers to written out, so that no later registration 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -15,10 +15,13 @@ import numpy as np
 
 from contracts.campaign import CampaignSpec, Entrant, campaign_from
 from contracts.canonical import canonical_json
+from contracts.digest import bare
 from contracts.errors import ContractError, NotFoundError, Problem
 from contracts.scenario import ScenarioSpec, scenario_from
 from contracts.strategy import StrategySpec, strategy_from
+from contracts.validation import BLOCKS
 from engine import dsl, validate
+from engine.backtest.moments import block_edges, kept_bars
 from engine.search import axes
 from islandflow_resources.campaign_index import CampaignIndex
 from islandflow_resources.database import Database
@@ -27,6 +30,8 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.optuna_search import make_search
 
 T = TypeVar("T")
+_LEAST_DIGITS = 8
+"""Digits of a hash that name a strategy."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,11 @@ def ready(spec: CampaignSpec, database: Database) -> ReadyCampaign:
         if strategy is not None:
             problems += _entrant_problems(f"/strategies/{index}", spec, entrant, strategy, markets)
     problems += _duplicates("/scenarios", [one.scenario_hash for one in markets])
-    problems += _fold_problems(spec, markets)
+    problems += _shared_ids(strategies)
+    if markets:
+        shortest = min(one.duration_bars for one in markets)
+        bars = min(spec.settings.max_bars or shortest, shortest)
+        problems += [*_fold_problems(spec, bars), *_block_problems(spec, bars)]
     if problems:
         first, *others = problems
         raise ContractError(first.code, first.message, first.loc, first.hints, tuple(others))
@@ -172,12 +181,11 @@ def _scenario(database: Database, name: str) -> ScenarioSpec:
 
 
 def _strategy(database: Database, name: str) -> StrategySpec:
-    rows = [
-        row
-        for row in database.strategies()
-        if name == row.strategy_id or row.strategy_hash.removeprefix("sha256:").startswith(name)
-    ]
-    hashes = [row.strategy_hash.removeprefix("sha256:") for row in rows]
+    known = database.strategies()
+    rows = [row for row in known if name == row.strategy_id]
+    if not rows and len(name) >= _LEAST_DIGITS:
+        rows = [row for row in known if bare(row.strategy_hash).startswith(name)]
+    hashes = [bare(row.strategy_hash) for row in rows]
     [row] = _only("strategy", name, rows, hashes)
     return strategy_from(row.spec)
 
@@ -246,13 +254,30 @@ def _duplicates(loc: str, hashes: list[str]) -> Iterator[Problem]:
             yield Problem("CAMPAIGN_REPEATED", said, f"{loc}/{index}", ("remove one of them",))
 
 
-def _fold_problems(spec: CampaignSpec, markets: list[ScenarioSpec]) -> Iterator[Problem]:
+def _shared_ids(strategies: Sequence[StrategySpec | None]) -> Iterator[Problem]:
+    """Reports name a strategy by its id: one name, one strategy."""
+    first: dict[str, StrategySpec] = {}
+    for index, one in enumerate(strategies):
+        if one is not None and first.setdefault(one.id, one).strategy_hash != one.strategy_hash:
+            said = f"another strategy of the campaign is called {one.id!r} too"
+            hint = "give every version an id of its own"
+            yield Problem("CAMPAIGN_REPEATED", said, f"/strategies/{index}/strategy/id", (hint,))
+
+
+def _fold_problems(spec: CampaignSpec, bars: int) -> Iterator[Problem]:
     settings = spec.robustness.walk_forward
-    if settings is None or not markets:
+    if settings is None:
         return
-    shortest = min(one.duration_bars for one in markets)
-    bars = min(spec.settings.max_bars or shortest, shortest)
     yield from (
         Problem(one.code, one.message, "/robustness/walk_forward", one.hints)
         for one in _located("", lambda: validate.folds(bars, settings))
     )
+
+
+def _block_problems(spec: CampaignSpec, bars: int) -> Iterator[Problem]:
+    how = spec.robustness.overfitting
+    kept = kept_bars(block_edges(bars), how.gap_bars).reshape(how.blocks, BLOCKS // how.blocks)
+    if not kept.sum(axis=1).all():
+        said = f"{how.gap_bars} bars of purge and embargo leave a block of {bars} bars none"
+        hint = "choose fewer blocks, or less purge and embargo, or give more bars"
+        yield Problem("OVERFITTING_TOO_SHORT", said, "/robustness/overfitting", (hint,))

@@ -16,7 +16,17 @@ import duckdb
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
-from contracts.columns import BARS, EQUITY, LABELS, TRADES, TableSchema
+from contracts.columns import (
+    BARS,
+    CAMPAIGN_LEADERBOARD,
+    EQUITY,
+    LABELS,
+    MONTE_CARLO,
+    TRADES,
+    TRIALS,
+    WALK_FORWARD,
+    TableSchema,
+)
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.table_schemas import arrow_schema
@@ -29,12 +39,21 @@ _SCENARIO = (
     r"scenarios/(?P<scenario_id>[^/]+)/(?P<scenario_hash>[^/]+)/"
     r"seed=(?P<seed>\d+)/v(?P<version>[^/]+)/"
 )
+_TRIALS = (
+    r"trials/scenario=(?P<scenario_key>[^/]+)/seed=(?P<seed>\d+)/"
+    r"strategy=(?P<strategy_id>[^/]+)/"
+)
+_CAMPAIGN = r"campaigns/(?P<campaign_key>[^/]+)/"
 _BACKTEST = r"backtests/(?P<cache_key>[^/]+)/"
 LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
     (BARS, _SCENARIO + r"dataset\.parquet"),
     (LABELS, r"labels/" + _SCENARIO + r"labels\.parquet"),
     (EQUITY, _BACKTEST + r"equity\.parquet"),
     (TRADES, _BACKTEST + r"trades\.parquet"),
+    (TRIALS, _TRIALS + r"[0-9a-f]+\.parquet"),
+    (CAMPAIGN_LEADERBOARD, _CAMPAIGN + r"campaign_leaderboard/[0-9a-f]+\.parquet"),
+    (MONTE_CARLO, _CAMPAIGN + r"campaign_monte_carlo/[0-9a-f]+\.parquet"),
+    (WALK_FORWARD, _CAMPAIGN + r"campaign_walk_forward/[0-9a-f]+\.parquet"),
 )
 """Which keys hold which table; the names in a path become columns of the view."""
 
@@ -69,7 +88,7 @@ FROM ({files}) JOIN (
 def open_catalogue(
     store: ObjectStore, results: Sequence[RunResult] = ()
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with the views ``bars labels equity trades results``.
+    """An in-memory database with a view for each of `LOCATIONS`, and the table ``results``.
 
     Parameters
     ----------

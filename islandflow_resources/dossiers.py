@@ -233,4 +233,4 @@ def _none_defined(campaign: ReadyCampaign) -> Criterion:
     return Criterion(name="score", passed=False, sentence=said)
 
 
-__all__ = ["DOSSIER_DOCUMENT", "Judged", "make_dossier", "winner_of"]
+__all__ = ["DOSSIER_DOCUMENT", "VERSION", "Judged", "make_dossier", "winner_of"]

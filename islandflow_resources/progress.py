@@ -51,7 +51,8 @@ class Progress:
     def _line(self, done: int, total: int, seconds: float) -> str:
         rate = (done - (self._first or 0)) / seconds
         left = f"{(total - done) / rate:,.0f} s left" if rate > 0.0 else "time left unknown"
-        return f"{done / total:.0%}: {done:,} of {total:,} {self._noun}, {rate:,.0f}/s, {left}"
+        share = done / total if total else 1.0
+        return f"{share:.0%}: {done:,} of {total:,} {self._noun}, {rate:,.0f}/s, {left}"
 
 
 @contextmanager

@@ -198,7 +198,8 @@ def _evidence(
         if not 0 <= place < chunk["trials"]:
             continue
         table = read_verified(store, chunk["object_key"], TRIALS, chunk["content_digest"])
-        assert table["set_id"][place].as_py() == winner.set_id
+        if table["set_id"][place].as_py() != winner.set_id:
+            break
         row = table.slice(place, 1).select(EVIDENCE.names[3:])
         for column, name in enumerate(EVIDENCE.names[:3]):
             kind = pa.int64() if name == "seed" else pa.string()
@@ -206,7 +207,16 @@ def _evidence(
                 column, pa.field(name, kind, nullable=False), pa.array([chunk[name]], kind)
             )
         rows.append(row.replace_schema_metadata(None))
-    return pa.concat_tables(rows).combine_chunks()
+    else:
+        if rows:
+            return pa.concat_tables(rows).combine_chunks()
+    raise IntegrityError(
+        "DOSSIER_OUTDATED",
+        f"candidate {winner.candidate} of {campaign.key} is not what its dossier judged: "
+        "the trials were gathered again since",
+        campaign.key,
+        (f"judge it again: islandflow campaign resume {campaign.key}",),
+    )
 
 
 def _text(spec: PublishedServingSpec) -> bytes:

@@ -164,14 +164,15 @@ def table_of(rows: Sequence[Row], schema: TableSchema) -> pa.Table:
 def means_by_dataset(rows: Sequence[Row]) -> tuple[float | None, float | None]:
     """Mean test objective over all folds of all datasets, and it by the mean in training.
 
-    The second is null where the mean in training is not positive; both where nothing is defined.
+    The second is null where the mean in training is not positive or not defined in every fold;
+    both where a fold's test defines none: leaving it out would flatter the rest.
     """
-    tests = [row["test_objective"] for row in rows if row["test_objective"] is not None]
-    trains = [row["train_objective"] for row in rows if row["train_objective"] is not None]
-    if not tests or len(tests) * 2 < len(rows):
+    tests = [row["test_objective"] for row in rows]
+    trains = [row["train_objective"] for row in rows]
+    if not rows or None in tests:
         return None, None
     test = float(np.mean(tests))
-    train = float(np.mean(trains)) if trains else 0.0
+    train = 0.0 if None in trains else float(np.mean(trains))
     return test, test / train if train > 0.0 else None
 
 

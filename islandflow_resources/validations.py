@@ -80,8 +80,8 @@ def make_monte_carlo(
             return found.rows
 
         made = _made(
-            store, database, dataset, listed, specs, "monte_carlo_summary", MONTE_CARLO_VERSION,
-            MONTE_CARLO, rows, run_id,
+            store, database, dataset, listed, settings, specs, "monte_carlo_summary",
+            MONTE_CARLO_VERSION, MONTE_CARLO, rows, run_id,
         )  # fmt: skip
         yield Summary(made.dataset, made.stored, made.problem, drawn[0] if drawn else None)
 
@@ -115,8 +115,8 @@ def make_walk_forward(
             ]
 
         yield _made(
-            store, database, dataset, listed, specs, "walk_forward_summary", WALK_FORWARD_VERSION,
-            WALK_FORWARD, rows, run_id,
+            store, database, dataset, listed, settings, specs, "walk_forward_summary",
+            WALK_FORWARD_VERSION, WALK_FORWARD, rows, run_id,
         )  # fmt: skip
 
 
@@ -153,6 +153,7 @@ def _made(
     database: Database,
     dataset: Dataset,
     listed: StrategyList,
+    settings: BacktestSettings,
     specs: Document,
     what: str,
     version: str,
@@ -173,11 +174,12 @@ def _made(
 
     def make() -> pa.Table:
         data = BacktestData.of_dataset(dataset.table, ref.spec, digest)
+        bars = data.first(settings.max_bars).bars.bars
         pairs = zip(listed.strategies, listed.programs, strict=True)
         fitting = [
             one
             for one, program in pairs
-            if one.timeframe == ref.spec.timeframe and program.longest_window <= data.bars.bars
+            if one.timeframe == ref.spec.timeframe and program.longest_window <= bars
         ]
         if not fitting:
             said = "no registered strategy fits the dataset"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from contracts.columns import BARS, SCHEMAS, TRADES
+from contracts.columns import BARS, TRADES
 from contracts.seeds import MAX_SEED
-from islandflow_resources.catalog import open_catalogue
+from islandflow_resources.catalog import LOCATIONS, open_catalogue
 from islandflow_resources.tables import from_arrays, store_table
 from tests.islandflow_resources.test_database import result
 from tests.islandflow_resources.test_tables import trades
@@ -54,7 +54,7 @@ def test_paths_become_columns_and_timestamps_can_be_read(filled):
 
 def test_every_layout_has_a_view_even_before_anything_is_stored(object_store):
     with open_catalogue(object_store) as catalogue:
-        for name in [*(schema.name for schema in SCHEMAS[:4]), "results"]:
+        for name in [*(schema.name for schema, _ in LOCATIONS), "results"]:
             assert catalogue.sql(f"SELECT count(*) FROM {name}").fetchone() == (0,)
         empty = catalogue.sql("DESCRIBE bars").fetchall()
     store_bars(object_store, "trend", 7, 10_000, "0.01")
