@@ -1,8 +1,9 @@
-"""The real servers of the tests, on loopback: an S3 store and a PostgreSQL.
+"""The real servers of the tests, on loopback: an S3 store, a PostgreSQL and an MLflow.
 
-Fixtures over `run_s3_server` and `run_postgres`, which scripts may use without pytest: fresh
-buckets, databases, stores and environments. A server ends with the interpreter that started it,
-however that ends. How they are started is said in tests/seaweed.py and tests/postgres.py.
+Fixtures over `run_s3_server`, `run_postgres` and `run_mlflow_server`, which scripts may use
+without pytest: fresh buckets, databases, stores and environments. A server ends with the
+interpreter that started it, however that ends. How they are started is said in tests/seaweed.py,
+tests/postgres.py and tests/mlflow_server.py.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.s3_store import S3Store
 from islandflow_resources.settings import S3Settings
+from tests.mlflow_server import TrackingServer, run_mlflow_server
 from tests.postgres import PostgresServer, run_postgres
 from tests.seaweed import S3Server, run_s3_server
 
@@ -34,6 +36,13 @@ def s3_server() -> Iterator[S3Server]:
 def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL; started by the first test that asks."""
     with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def tracking_server() -> Iterator[TrackingServer]:
+    """The session's MLflow; started by the first test that asks, all of one ``xdist_group``."""
+    with run_mlflow_server() as server:
         yield server
 
 

@@ -51,6 +51,12 @@ def test_the_peers_of_the_benchmarks_are_pinned_and_nowhere_else(declared):
         assert peers & {name for name, _ in pins(lock)} == set()
 
 
+def test_the_tracking_server_of_the_tests_is_pinned_apart(declared):
+    wanted = names(declared["dependency-groups"]["tracking-server"])
+    assert wanted - {name for name, _ in pins("tests/mlflow.lock")} == set()
+    assert wanted & {name for name, _ in pins("requirements.lock")} == set()
+
+
 def test_the_peers_change_no_version_of_the_tests():
     tested = dict(pins("requirements.lock"))
     shared = {pin for pin in pins("benchmarks/requirements.lock") if pin[0] in tested}

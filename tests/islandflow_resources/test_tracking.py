@@ -22,7 +22,6 @@ from contracts.costs import Costs
 from islandflow_resources import mlflow_client
 from islandflow_resources.retries import Patience
 from islandflow_resources.tracking import TrackingReport, experiment_name, track, tracked_trial
-from tests.mlflow_server import run_mlflow_server
 
 pytestmark = pytest.mark.xdist_group("mlflow")
 
@@ -32,13 +31,6 @@ METRICS = {"sharpe": 1.25, "trades": 31.0, "calmar": None, "profit_factor": floa
 SHORT = Patience(total_s=0.6, first_s=0.05, longest_s=0.1)
 LONG = Patience(total_s=90.0, first_s=0.1, longest_s=0.5)
 ALL_SENT = TrackingReport(50, 0, None)
-
-
-@pytest.fixture(scope="session")
-def tracking_server():
-    """The session's tracking server; started by the first test that asks."""
-    with run_mlflow_server() as server:
-        yield server
 
 
 @pytest.fixture
