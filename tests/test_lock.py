@@ -65,7 +65,13 @@ def test_the_peers_change_no_version_of_the_tests():
 
 
 @pytest.mark.parametrize(
-    "lock", ["requirements.lock", "deploy/requirements.lock", "benchmarks/requirements.lock"]
+    "lock",
+    [
+        "requirements.lock",
+        "deploy/requirements.lock",
+        "benchmarks/requirements.lock",
+        "tests/mlflow.lock",
+    ],
 )
 def test_every_pin_has_a_hash_and_nothing_has_an_address(lock):
     text = (ROOT / lock).read_text()
