@@ -116,10 +116,13 @@ faults: setup ## only the tests that kill, corrupt and race, with 20 kills of a 
 fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py
 
-studies: setup ## the statistical study of the generators in its long form; rewrites docs/calibration.md
+studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md and docs/gate.md
 	@$(BIN)/python -m benchmarks.studies.paths_calibration > docs/calibration.new
 	mv docs/calibration.new docs/calibration.md
 	cat docs/calibration.md
+	$(BIN)/python -m benchmarks.studies.gate_calibration > docs/gate.new
+	mv docs/gate.new docs/gate.md
+	cat docs/gate.md
 
 lock: setup ## resolve the dependencies again: requirements.lock, and those of deploy, of the benchmarks' peers, of the tests' MLflow
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml

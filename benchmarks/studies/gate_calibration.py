@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -43,21 +43,22 @@ PREFACE = """# Does the gate keep luck out and let skill in?
 Written by `make studies`; the short form is `tests/islandflow_resources/test_gate_calibration.py`,
 the sizes, fixed beforehand, are `benchmarks/studies/gate_sizes.py`. Every campaign goes from its
 document to the dossier of its winner: 100 parameter sets of one strategy on one dataset of
-T = {bars:,} bars, default gate ({gate}).
+T = {bars:,} bars. The gate is the default one:
+{gate}.
 
-- `crossover`: long while a fast average is above a slow one, else short. Its skill are two regimes
-  that trend up and down, {regime} bars long on average.
-- `bands`, `rsi`: long below a band or where the RSI is low, short where it is high. Their skill is
-  a price that reverts to a level.
+- `crossover`: long while a fast average is above a slow one, else short. Its skill lies in two
+  regimes that trend up and down, {regime} bars long on average.
+- `bands`, `rsi`: long below a band or where the RSI is low, short where it is high. Their skill
+  lies in a price that reverts to a level.
 
 Planted is the true Sharpe ratio · √T of the best set, after costs of 1 bp fee and 0.5 bp slippage
 a fill; what the sets truly have is measured on datasets of other seeds. Intervals are Clopper and
 Pearson's, two-sided. Columns of criteria: campaigns that fail it (that fail nothing else).
 
-Power is promised of `{promised}`. The others show what costs power. Sets of `bands` are much alike:
-the best of some blocks is often below the median of the rest, so that the probability of
-overfitting is large although all of them are good. Of `rsi` few sets are good and many are
-useless: their variance raises what the deflated Sharpe ratio asks of the best."""
+Power is required of `{required}`. The others show what costs power. The sets of `bands` are much
+alike: the best of some blocks is often below the median in the rest, so that the probability of
+overfitting is large although all of them are good. Of `rsi` few sets are good and most are not:
+the variance of their ratios raises what the deflated Sharpe ratio asks of the best."""
 
 
 @dataclass(frozen=True)
@@ -195,11 +196,9 @@ def _print_head(*names: str) -> None:
 
 
 def _print_preface() -> None:
-    bounds = Gate().document().items()
-    gate = ", ".join(
-        f"`{name}` {bound:g}" for name, bound in bounds if isinstance(bound, float | int)
-    )
-    texts = {"gate": gate, "promised": sizes.PROMISED, "bars": sizes.BARS}
+    bounds = Gate().model_dump().items()
+    gate = ", ".join(f"`{name}` {bound:g}" for name, bound in bounds if bound is not None)
+    texts = {"gate": gate, "required": sizes.REQUIRED, "bars": sizes.BARS}
     print(PREFACE.format(**texts, regime=sizes.REGIME_BARS))
 
 
@@ -221,23 +220,26 @@ def _print_power(strategy: str, points: Sequence[Point]) -> None:
         )
 
 
-def _print_promises(noise: Group, points: Sequence[Point]) -> int:
-    """Say what is kept; returns how much is not."""
-    kept = {
-        f"of noise without costs at most {sizes.MOST_LUCK:.0%} is promoted": luck_is_kept_out(
-            noise
-        ),
-        f"of `{sizes.PROMISED}` at least {sizes.LEAST_POWER:.0%} is promoted from "
-        f"{sizes.POWER_AT:g} on": skill_is_let_in(points),
-    }
-    print("\n## Promises\n")
-    for promise, holds in kept.items():
-        print(f"- {promise}: {'holds' if holds else 'does not hold'}")
-    return sum(not holds for holds in kept.values())
+def _print_verdicts(noise: Group, curves: Mapping[str, Sequence[Point]]) -> int:
+    """Say what holds; returns how much of what is required does not."""
+    kept = luck_is_kept_out(noise)
+    print("\n## What holds\n")
+    print(f"- Of noise at most {sizes.MOST_LUCK:.0%} is promoted (required): {_word(kept)}")
+    missing = int(not kept)
+    for name, points in curves.items():
+        let_in, required = skill_is_let_in(points), name == sizes.REQUIRED
+        missing += required and not let_in
+        said = f"- Of `{name}` at least {sizes.LEAST_POWER:.0%} from {sizes.POWER_AT:g} on"
+        print(f"{said}{' (required)' if required else ''}: {_word(let_in)}")
+    return missing
+
+
+def _word(holds: bool) -> str:
+    return "holds" if holds else "does not hold"
 
 
 def main() -> int:
-    """Print the long study; the exit code counts the promises that do not hold."""
+    """Print the long study; the exit code counts what is required and does not hold."""
     _print_preface()
     with temporary_resources() as resources:
         free = noise_study(resources, FREE, sizes.NOISE_CAMPAIGNS)
@@ -247,7 +249,7 @@ def main() -> int:
         curves = {name: power_study(resources, name) for name in sizes.CAMPAIGNS}
     for name, points in curves.items():
         _print_power(name, points)
-    return _print_promises(free[-1], curves[sizes.PROMISED])
+    return _print_verdicts(free[-1], curves)
 
 
 if __name__ == "__main__":

@@ -33,5 +33,5 @@ MOST_LUCK: Final = 0.05
 """Of noise, what may be promoted: the upper end of the interval."""
 LEAST_POWER: Final = 0.8
 POWER_AT: Final = 6.0
-PROMISED: Final = "crossover"
-"""The strategy that the power is promised of."""
+REQUIRED: Final = "crossover"
+"""The strategy that this power is required of; the others show what costs power."""

@@ -38,19 +38,18 @@ def resources():
 def noise(resources):
     return [
         judged(resources, campaign(name, noise_market(sizes.BARS), FREE, seed))
-        for name in STRATEGIES
-        for seed in (1, 2)
+        for seed, name in enumerate(STRATEGIES)
     ]
 
 
 @pytest.fixture(scope="module")
 def skill(resources):
     market = skill_market("crossover", STRONGEST, sizes.BARS)
-    return study.group(resources, "crossover", market, COSTLY, range(1, 5))
+    return study.group(resources, "crossover", market, COSTLY, range(1, 4))
 
 
 def test_no_luck_is_promoted_and_its_dossier_says_why(noise):
-    assert len(noise) == 6
+    assert len(noise) == 3
     for dossier in noise:
         assert not dossier.passed
         assert "deflated_sharpe" in study.failed(dossier)
@@ -59,8 +58,8 @@ def test_no_luck_is_promoted_and_its_dossier_says_why(noise):
 
 
 def test_large_skill_is_promoted(skill):
-    assert skill.promoted >= 3
-    assert skill.failures.total() <= 2
+    assert skill.promoted >= 2
+    assert skill.failures.total() <= 1
 
 
 @pytest.mark.parametrize("strategy", sizes.CAMPAIGNS)
@@ -104,4 +103,5 @@ def test_the_page_has_every_share_and_a_handful_of_campaigns_proves_nothing(monk
     assert study.main() == 1
     page = capsys.readouterr().out
     assert "| all | 3 | 0 | 0.0% | 0.0% … 70.8% |" in page
-    assert "by the upper end: does not hold" in page
+    assert "at most 5% is promoted (required): does not hold" in page
+    assert "`min_deflated_sharpe` 0.95, `max_overfitting` 0.3" in page
