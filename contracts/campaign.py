@@ -7,10 +7,19 @@ checked in ``islandflow_resources.campaigns``. What the numbers mean: ``docs/val
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Final, Literal, TypeAlias, cast
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    WithJsonSchema,
+    field_validator,
+)
 
 from contracts.backtest import METRICS, BacktestSettings
 from contracts.canonical import Document, Json
@@ -30,8 +39,37 @@ OBJECTIVES: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """Metrics that a campaign may maximise: all of them better when larger."""
 assert set(OBJECTIVES) <= set(METRICS)
-Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
+MAX_LISTED: Final = 100
+"""Problems of one campaign that are told at once."""
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 Share = Annotated[Number, Field(ge=0, le=1)]
+
+
+def _named(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        hint = "write its id, or its key or hash without sha256:, or the document itself"
+        raise broken_rule("that is no name of a registered document", hint, code="VALUE_INVALID")
+    return text
+
+
+def _form(value: object) -> str:
+    return "document" if isinstance(value, dict | Model) else "name"
+
+
+Name = Annotated[
+    str,
+    Field(strict=True),
+    AfterValidator(_named),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
+]
+"""Id, key or bare hash of a registered document."""
+Named = Annotated[Name, Tag("name")]
+AnyScenario: TypeAlias = Annotated[
+    Annotated[ScenarioSpec, Tag("document")] | Named, Discriminator(_form)
+]
+AnyStrategy: TypeAlias = Annotated[
+    Annotated[StrategySpec, Tag("document")] | Named, Discriminator(_form)
+]
 
 
 class Entrant(Model):
@@ -40,7 +78,7 @@ class Entrant(Model):
     ``strategy`` is a document, or the id or hash of a registered one.
     """
 
-    strategy: StrategySpec | Name
+    strategy: AnyStrategy
     search: Search = GridSearch(method="grid")
 
 
@@ -115,7 +153,7 @@ class CampaignSpec(Model):
     id: Slug
     version: Literal["0.1"]
     description: Annotated[str, Field(strict=True, max_length=2_000)] = ""
-    scenarios: Annotated[tuple[ScenarioSpec | Name, ...], Field(min_length=1, max_length=1_000)]
+    scenarios: Annotated[tuple[AnyScenario, ...], Field(min_length=1, max_length=1_000)]
     seeds: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)]
     strategies: Annotated[tuple[Entrant, ...], Field(min_length=1, max_length=1_000)]
     settings: BacktestSettings = BacktestSettings()
@@ -134,6 +172,8 @@ class CampaignSpec(Model):
             seeds = parse_seeds(text)
         except ContractError as error:
             raise broken_rule(error.message, 'write "1-20" or "1,2,7"') from None
+        if not seeds:
+            raise broken_rule("there is no seed", 'write "1-20" or "1,2,7"')
         if len(set(seeds)) < len(seeds):
             raise broken_rule("a seed is given twice", "give every seed once")
         return text
@@ -156,7 +196,8 @@ class CampaignSpec(Model):
 
 CAMPAIGN: Final[TypeAdapter[CampaignSpec]] = TypeAdapter(CampaignSpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
-    "seeds: a list of seeds and ranges, every seed once",
+    "seeds: a list of seeds and ranges, at least one seed, every seed once",
+    "seed as a string: at most 2^63 - 1",
     "scenarios, strategies: inline documents keep the rules of their own schemas",
     "strategies: expressions compile at every value of the ranges, for the bars that there are",
     "strategies: trade the timeframe of every scenario",
@@ -181,22 +222,23 @@ def load_campaign(data: bytes | str) -> CampaignSpec:
 
 def campaign_from(document: Document) -> CampaignSpec:
     """Validate a campaign that is already parsed, see `load_campaign`."""
-    problems = [
+    own = _problems_of(_shell(document), lambda shell: validate(CAMPAIGN, shell, "campaign"))
+    nested = [
         Problem(problem.code, problem.message, loc + problem.loc, problem.hints)
-        for loc, nested, read in _nested(document)
-        for problem in _problems_of(nested, read)
+        for loc, inner, read in _nested(document)
+        for problem in _problems_of(inner, read)
     ]
-    try:
-        spec = validate(CAMPAIGN, document, "campaign")
-    except ContractError as error:
-        # What the documents inside said of themselves is more exact than the union's verdict.
-        own = [one for one in error.problems if not _lies_in_nested(one.loc, document)]
-        problems = [*own, *problems] or [*error.problems]
-    else:
-        if not problems:
-            return spec
-    first, *others = problems
+    problems = [*own, *nested]
+    if not problems:
+        return validate(CAMPAIGN, document, "campaign")
+    first, *others = problems if len(problems) <= MAX_LISTED else _cut(problems)
     raise ContractError(first.code, first.message, first.loc, first.hints, tuple(others))
+
+
+def _cut(problems: list[Problem]) -> list[Problem]:
+    message = f"{len(problems) - MAX_LISTED} more problems are not listed"
+    hints = ("mend the listed first",)
+    return [*problems[:MAX_LISTED], Problem("CAMPAIGN_PROBLEMS_OMITTED", message, "", hints)]
 
 
 def _nested(document: Document) -> Iterator[tuple[str, Document, _Reader]]:
@@ -210,17 +252,35 @@ def _nested(document: Document) -> Iterator[tuple[str, Document, _Reader]]:
             yield f"/strategies/{index}/strategy", strategy, strategy_from
 
 
-def _lies_in_nested(loc: str, document: Document) -> bool:
-    return any(loc == place or loc.startswith(f"{place}/") for place, _, _ in _nested(document))
+def _shell(document: Document) -> Document:
+    """The campaign with a name for every document inside it: what is wrong besides them.
+
+    They are read by themselves, in their own words, and cannot crowd out what else there is.
+    """
+    shell = {**document}
+    if isinstance(scenarios := document.get("scenarios"), list):
+        shell["scenarios"] = [_as_name(scenario) for scenario in scenarios]
+    if isinstance(entrants := document.get("strategies"), list):
+        shell["strategies"] = [
+            entrant | {"strategy": _as_name(entrant["strategy"])}
+            if isinstance(entrant, dict) and "strategy" in entrant
+            else entrant
+            for entrant in entrants
+        ]
+    return shell
+
+
+def _as_name(value: Json) -> Json:
+    return "document" if isinstance(value, dict) else value
 
 
 def _items(value: Json) -> list[Json]:
     return cast("list[Json]", value) if isinstance(value, list) else []
 
 
-def _problems_of(nested: Document, read: _Reader) -> tuple[Problem, ...]:
+def _problems_of(document: Document, read: _Reader) -> tuple[Problem, ...]:
     try:
-        read(nested)
+        read(document)
     except ContractError as error:
         return error.problems
     return ()

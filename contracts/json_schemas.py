@@ -14,7 +14,16 @@ from typing import Any, Final, cast
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
-from contracts import backtest, costs, manifest, scenario, strategy
+from contracts import (
+    backtest,
+    campaign,
+    costs,
+    manifest,
+    scenario,
+    serving,
+    strategy,
+    validation,
+)
 from contracts.canonical import Document, Json
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -40,6 +49,15 @@ _SOURCES: Final[dict[str, _Source]] = {
     "backtest_settings": _Source(backtest.SETTINGS, "0.1", "Backtest settings", ()),
     "backtest_result": _Source(backtest.RESULT, "0.1", "Backtest result", ()),
     "manifest": _Source(manifest.MANIFEST, "1", "Dataset manifest", ()),
+    "campaign": _Source(campaign.CAMPAIGN, "0.1", "Campaign", campaign.BEYOND_SCHEMA),
+    "monte_carlo_settings": _Source(
+        validation.MONTE_CARLO, "0.1", "Monte Carlo settings", validation.BEYOND_SCHEMA
+    ),
+    "walk_forward_settings": _Source(validation.WALK_FORWARD, "0.1", "Walk-forward settings", ()),
+    "dossier": _Source(serving.DOSSIER, "0.1", "Promotion dossier", ()),
+    "published_serving_spec": _Source(
+        serving.PUBLISHED, "0.1", "Published serving spec", serving.BEYOND_SCHEMA
+    ),
 }
 
 _EVERY_DOCUMENT: Final[tuple[str, ...]] = (

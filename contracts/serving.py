@@ -7,14 +7,15 @@ which alias is in the registry, so that the same inputs give the same `serving_i
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.backtest import BacktestSettings
 from contracts.digest import Digest, document_digest
 from contracts.document import Integer, Model, Number, Slug
-from contracts.strategy import StrategySpec
+from contracts.problems import broken_rule
+from contracts.strategy import Range, StrategySpec
 
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=1_000)]
 
@@ -100,6 +101,17 @@ class PublishedServingSpec(Model):
     evidence: Evidence
     source: Source
 
+    @model_validator(mode="after")
+    def _bound(self) -> Self:
+        for name, value in self.strategy.params.items():
+            if isinstance(value, Range):
+                raise broken_rule(
+                    f"the parameter {name} is a range, not a number",
+                    f"write the number that was evaluated, e.g. {value.default:g}",
+                    "strategy", "params", name,
+                )  # fmt: skip
+        return self
+
     @property
     def serving_id(self) -> str:
         """``sha256:…`` over the canonical document."""
@@ -108,3 +120,7 @@ class PublishedServingSpec(Model):
 
 DOSSIER: Final[TypeAdapter[Dossier]] = TypeAdapter(Dossier)
 PUBLISHED: Final[TypeAdapter[PublishedServingSpec]] = TypeAdapter(PublishedServingSpec)
+BEYOND_SCHEMA: Final[tuple[str, ...]] = (
+    "strategy: the rules of its own schema are kept, and all its parameters are numbers",
+)
+"""Rules of the published spec that its JSON Schema cannot express."""

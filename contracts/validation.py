@@ -86,3 +86,8 @@ class OverfittingSettings(Model):
 
 MONTE_CARLO: Final[TypeAdapter[MonteCarloSettings]] = TypeAdapter(MonteCarloSettings)
 WALK_FORWARD: Final[TypeAdapter[WalkForwardSettings]] = TypeAdapter(WalkForwardSettings)
+BEYOND_SCHEMA: Final[tuple[str, ...]] = (
+    "paths or precision, not both",
+    "seed as a string: at most 2^63 - 1",
+)
+"""Rules of the Monte Carlo settings that their JSON Schema cannot express."""

@@ -1,8 +1,8 @@
 """YAML as documents: the JSON data model in a form that people like to write.
 
 Only what JSON can say: mappings with text keys, lists, text, numbers, true, false, null.
-Anchors, aliases, tags and repeated keys are refused; dates stay text; every other rule of a
-document is judged by ``canonical.parse_document``, which the text goes through as JSON.
+Anchors, aliases, tags and repeated keys are refused; dates stay text. What is left is written
+down as JSON, and every other rule of a document is judged by ``canonical.parse_document``.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
@@ -11,50 +11,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml  # PyYAML carries no types: what it gives is checked by parse_document
 
-from contracts.canonical import MAX_DOCUMENT_BYTES, Document, parse_document
+from contracts.canonical import MAX_DEPTH, MAX_DOCUMENT_BYTES, Document, parse_document
 from contracts.errors import ContractError
 
-_JSON_FLOAT = re.compile(r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?$")
-_JSON_INT = re.compile(r"^-?(?:0|[1-9][0-9]*)$")
-_TAGS: Final = {
-    "tag:yaml.org,2002:bool": re.compile(r"^(?:true|false)$"),
-    "tag:yaml.org,2002:null": re.compile(r"^(?:null|~|)$"),
-    "tag:yaml.org,2002:int": _JSON_INT,
-    "tag:yaml.org,2002:float": _JSON_FLOAT,
-}
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe loader whose plain scalars are what JSON would read in them."""
-
-    yaml_implicit_resolvers: Any = {}  # noqa: RUF012 - PyYAML's own way of saying it
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _refused("anchors and aliases are not read", event, "write the value out")
-        if getattr(event, "tag", None):
-            raise _refused(f"the tag {event.tag} is not read", event, "remove the tag")
-        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = key_node.value
-            if key_node.tag != "tag:yaml.org,2002:str":
-                raise _refused(f"the key {key!r} is not text", key_node, "put it in quotes")
-            if key in seen:
-                raise _refused(f"the key {key!r} is given twice", key_node, "remove one of them")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-for _tag, _pattern in _TAGS.items():
-    _Loader.add_implicit_resolver(_tag, _pattern, None)
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+_WORDS: Final = {"": "null", "~": "null", "null": "null", "true": "true", "false": "false"}
+_MAX_SHOWN_CHARS: Final = 60
 
 
 def parse_text(data: bytes | str, what: str = "document") -> Document:
@@ -73,24 +41,107 @@ def parse_text(data: bytes | str, what: str = "document") -> Document:
     if len(data) > MAX_DOCUMENT_BYTES or data.lstrip()[:1] in (b"{", "{"):
         return parse_document(data, what)
     try:
-        # The loader is a safe one: it makes plain values only.
-        value = yaml.load(data, Loader=_Loader)
+        text = data if isinstance(data, str) else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return parse_document(data, what)
+    return parse_document(_as_json(text, what), what)
+
+
+def _as_json(text: str, what: str) -> str:
+    """The same document in JSON, numbers as they are written."""
+    code = f"{what.upper()}_NOT_YAML"
+    try:
+        # Events only: nothing is built, and nothing recurses, however deep the text nests.
+        return "".join(_pieces(yaml.parse(text, Loader=yaml.CSafeLoader))) or "null"
     except ContractError as error:
+        raise ContractError(code, error.message, error.loc, error.hints) from None
+    except (yaml.YAMLError, ValueError) as error:
         raise ContractError(
-            f"{what.upper()}_NOT_YAML", error.message, error.loc, error.hints
-        ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ContractError(
-            f"{what.upper()}_NOT_YAML",
+            code,
             f"cannot read the {what}: {_reason(error)}",
             _place(getattr(error, "problem_mark", None)),
             ("write mappings, lists, text and numbers, indented by spaces",),
         ) from None
-    return parse_document(json.dumps(value), what)
 
 
-def _refused(message: str, node: Any, hint: str) -> ContractError:
-    return ContractError("NOT_YAML", message, _place(node.start_mark), (hint,))
+@dataclass(slots=True)
+class _Level:
+    """A list or mapping that is open: how many nodes it has, and the keys of a mapping."""
+
+    end: str = ""
+    nodes: int = 0
+    keys: set[str] = field(default_factory=set[str])
+
+    @property
+    def awaits_key(self) -> bool:
+        return self.end == "}" and self.nodes % 2 == 0
+
+    def before_next(self) -> str:
+        """What stands in JSON between the last node and the next, which is counted."""
+        between = "," if self.end == "]" or self.awaits_key else ":"
+        self.nodes += 1
+        return between if self.nodes > 1 else ""
+
+
+def _pieces(events: Iterable[Any]) -> Iterator[str]:
+    levels = [_Level()]
+    documents = 0
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise _refused("a second document begins here", event, "write one document")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            yield levels.pop().end
+        elif isinstance(event, yaml.NodeEvent):
+            _require_plain_tree(event)
+            level = levels[-1]
+            if level.awaits_key:
+                _require_new_key(event, level)
+            yield level.before_next()
+            if isinstance(event, yaml.ScalarEvent):
+                yield _scalar(event)
+            elif isinstance(event, yaml.MappingStartEvent):
+                levels.append(_Level("}"))
+                yield "{"
+            else:
+                levels.append(_Level("]"))
+                yield "["
+        if len(levels) > MAX_DEPTH + 1:
+            return  # deeper than any document: what is written already says so
+
+
+def _scalar(event: Any) -> str:
+    """A scalar in JSON: what is not quoted may be a number, true, false or null."""
+    text: str = event.value
+    if event.implicit[0]:
+        if text in _WORDS:
+            return _WORDS[text]
+        if _NUMBER.fullmatch(text):
+            return text
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _require_plain_tree(event: Any) -> None:
+    if event.anchor:
+        raise _refused("anchors and aliases are not read", event, "write the value out")
+    if event.tag:
+        raise _refused(f"the tag {_short(event.tag)} is not read", event, "remove the tag")
+
+
+def _require_new_key(event: Any, level: _Level) -> None:
+    if not isinstance(event, yaml.ScalarEvent):
+        raise _refused("a key is a list or a mapping, not text", event, "write text before the :")
+    key: str = event.value
+    if not _scalar(event).startswith('"'):
+        raise _refused(f"the key {_short(key)!r} is not text", event, "put it in quotes")
+    if key in level.keys:
+        raise _refused(f"the key {_short(key)!r} is given twice", event, "remove one of them")
+    level.keys.add(key)
+
+
+def _refused(message: str, event: Any, hint: str) -> ContractError:
+    return ContractError("NOT_YAML", message, _place(event.start_mark), (hint,))
 
 
 def _place(mark: Any) -> str:
@@ -98,6 +149,8 @@ def _place(mark: Any) -> str:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
     return " ".join(str(getattr(error, "problem", None) or error).split())[:200]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN_CHARS else text[: _MAX_SHOWN_CHARS - 1] + "…"

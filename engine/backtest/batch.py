@@ -115,6 +115,7 @@ def evaluate(
     slots: Ints,
     rows: Ints,
     table: Floats,
+    is_whole: bool,
     bars: Floats,
     slip: Floats,
     day_ends: Ints,
@@ -150,6 +151,8 @@ def evaluate(
     ----------
     rows : ndarray of int64
         Row of ``table`` for every column of the dataset.
+    is_whole : bool
+        Whether no bar comes before the first: a window has one that its conditions look back at.
     own_slots : ndarray of int64
         Scratch: rows of the columns of one evaluation.
     edges, gap
@@ -172,7 +175,7 @@ def evaluate(
             own_slots[k] = rows[own[k]]
         conflicts = decide(
             code, part, constants[layout[e, FIRST_CONSTANT] :], own_slots, table, stack, marks,
-            decided,
+            is_whole, decided,
         )  # fmt: skip
         code_of_end, exposed = simulate(
             bars, slip, decided, words, part, offsets[layout[e, FIRST_RULE] : layout[e, LAST_RULE]],

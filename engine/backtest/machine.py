@@ -156,6 +156,7 @@ def condition(
     table: Floats,
     start: int,
     width: int,
+    is_first: bool,
     stack: Floats,
 ) -> None:
     """Run instructions ``first … last − 1``; ``stack[0]`` holds the condition.
@@ -166,7 +167,9 @@ def condition(
         Row of ``table`` for every column of the code.
     start, width : int
         First bar of the block, and its bars and one more: index 0 of a row of
-        ``stack`` stands for the bar before the block, which is undefined before bar 0.
+        ``stack`` stands for the bar before the block.
+    is_first : bool
+        Whether there is no bar before the block: constants are undefined there, as columns are.
     """
     top = -1
     for k in range(first, last):
@@ -177,7 +180,7 @@ def condition(
         elif opcode == PUSH_CONSTANT:
             top += 1
             fill(stack[top, :width], float(constants[operand]))
-            if start == 0:
+            if is_first:
                 stack[top, 0] = math.nan
         elif opcode == NEG:
             negate(stack[top, :width], 0.0)
@@ -211,6 +214,7 @@ def decide(
     table: Floats,
     stack: Floats,
     marks: Labels,
+    is_whole: bool,
     decided: Labels,
 ) -> int:
     """First true rule of every bar.
@@ -221,6 +225,8 @@ def decide(
         Scratch.
     marks : ndarray, shape (2, BLOCK), int8
         Scratch.
+    is_whole : bool
+        Whether the first bar is that of the data, which has none before it.
     decided : ndarray, shape (bars,), int8
         Filled with the rule that acts on each bar, −1 where none does or one holds.
 
@@ -239,7 +245,7 @@ def decide(
         for k in range(rules.shape[0]):
             condition(
                 code, rules[k, START], rules[k, STOP], constants, slots, table, start, size + 1,
-                stack,
+                is_whole and start == 0, stack,
             )  # fmt: skip
             merge(stack[0, 1 : size + 1], k, rules[k, ACTION], block, actions, odd)
         for i in range(size):

@@ -86,10 +86,12 @@ class Held(NamedTuple):
 
     table: Floats
     rows: Ints
+    is_whole: bool = True
 
     def window(self, bars: range) -> Held:
         """The columns over some bars, and what they were on the bar before."""
-        return Held(np.ascontiguousarray(self.table[:, bars.start : bars.stop + 1]), self.rows)
+        table = np.ascontiguousarray(self.table[:, bars.start : bars.stop + 1])
+        return Held(table, self.rows, self.is_whole and bars.start == 0)
 
 
 class Worker:
@@ -143,6 +145,7 @@ class Worker:
         batch.evaluate(
             part.start, part.stop, programs.layout, programs.code, programs.rules,
             programs.offsets, programs.constants, programs.slots, held.rows, held.table,
+            held.is_whole,
             prepared.bars, terms.slip, prepared.day_ends, terms.limits, terms.delay, terms.year,
             own.stack, own.marks, own.decided, own.words, own.account, own.order, own.moments,
             own.returns,

@@ -67,7 +67,9 @@ def judge(gate: Gate, evidence: Evidence) -> tuple[Criterion, ...]:
 
 def _criteria(gate: Gate, seen: Evidence) -> Iterator[Criterion]:
     if gate.min_trades is not None:
-        yield _least("trades", "closed trades", float(seen.trades), float(gate.min_trades))
+        yield _least(
+            "trades", "number of closed trades", float(seen.trades), float(gate.min_trades)
+        )
     if gate.min_out_of_sample is not None:
         what = "mean objective out of sample"
         yield _least("out_of_sample", what, seen.out_of_sample, gate.min_out_of_sample)
@@ -89,12 +91,11 @@ def _criteria(gate: Gate, seen: Evidence) -> Iterator[Criterion]:
 
 def _least(name: str, what: str, value: float | None, bound: float) -> Criterion:
     if value is None:
-        said = f"the {what} is not known, at least {bound:g} is asked for"
+        said = f"the {what} is not known, at least {_number(bound)} is asked for"
         return Criterion(name=name, passed=False, sentence=said, bound=bound)
     passed = value >= bound
-    said = (
-        f"the {what} {'is' if passed else 'is only'} {value:.6g}, at least {bound:g} is asked for"
-    )
+    verb, shown = "is" if passed else "is only", _number(value, bound)
+    said = f"the {what} {verb} {shown}, at least {_number(bound)} is asked for"
     return Criterion(name=name, passed=passed, sentence=said, value=value, bound=bound)
 
 
@@ -105,20 +106,22 @@ def _overfitting(bound: float, seen: Evidence) -> Criterion:
         said = (
             "there was one candidate, so that nothing was chosen that could be overfitted"
             if alone
-            else f"the probability of overfitting is not known, at most {bound:g} is allowed"
+            else f"the probability of overfitting is not known, at most {_number(bound)} is allowed"
         )
         return Criterion(name=name, passed=alone, sentence=said, bound=bound)
     passed, value = seen.overfitting <= bound, seen.overfitting
-    said = f"the probability of overfitting is {value:.4g}, at most {bound:g} is allowed"
+    shown = _number(value, bound)
+    said = f"the probability of overfitting is {shown}, at most {_number(bound)} is allowed"
     return Criterion(name=name, passed=passed, sentence=said, value=value, bound=bound)
 
 
 def _ruin(bound: float, seen: Evidence) -> Criterion:
     if seen.ruin is None:
-        said = f"the probability of ruin is not known, at most {bound:g} is allowed"
+        said = f"the probability of ruin is not known, at most {_number(bound)} is allowed"
         return Criterion(name="ruin", passed=False, sentence=said, bound=bound)
     passed = seen.ruin <= bound and not seen.unconverged
-    said = f"the mean probability of ruin is {seen.ruin:.4g}, at most {bound:g} is allowed"
+    shown = _number(seen.ruin, bound)
+    said = f"the mean probability of ruin is {shown}, at most {_number(bound)} is allowed"
     if seen.unconverged:
         said += f", and {seen.unconverged} Monte Carlo summaries have not converged"
     return Criterion(name="ruin", passed=passed, sentence=said, value=seen.ruin, bound=bound)
@@ -136,12 +139,25 @@ def _parity(seen: Evidence) -> Criterion:
 
 def _latency(bound: float, seen: Evidence) -> Criterion:
     passed = seen.latency_ms <= bound
-    said = (
-        f"a decision takes {'at most' if passed else 'more than'} {bound:g} ms after a closed bar"
-    )
+    verb = "at most" if passed else "more than"
+    said = f"a decision takes {verb} {_number(bound)} ms after a closed bar"
     return Criterion(name="latency", passed=passed, sentence=said, bound=bound)
 
 
 def _checksums(seen: Evidence) -> Criterion:
     said = seen.checksum_problem or f"all {seen.datasets} datasets verify against their digests"
     return Criterion(name="checksums", passed=not seen.checksum_problem, sentence=said)
+
+
+def _number(value: float, bound: float | None = None) -> str:
+    """A number in few digits, or in all where few would hide on which side of a bound it lies."""
+    if float(value).is_integer():
+        return f"{value:.15g}"
+    few = f"{value:.6g}"
+    if bound is None or _side(float(few), bound) == _side(value, bound):
+        return few
+    return repr(float(value))
+
+
+def _side(value: float, bound: float) -> int:
+    return (value > bound) - (value < bound)

@@ -101,5 +101,9 @@ def rank(score: Floats, pooled_sharpe: Floats) -> Ints:
     [3, 2, 0, 1]
     """
     numbers: Ints = np.arange(score.shape[0], dtype=np.int64)
-    first, second = (np.where(np.isnan(one), np.inf, -one) for one in (score, pooled_sharpe))
-    return np.lexsort((numbers, second, first)).astype(np.int64)
+    keys = [numbers]
+    for one in (pooled_sharpe, score):
+        # Apart from the number itself: minus infinity is a number, if the worst one.
+        undefined = np.isnan(one)
+        keys += [np.where(undefined, 0.0, -one), undefined]
+    return np.lexsort(keys).astype(np.int64)

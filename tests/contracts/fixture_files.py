@@ -13,11 +13,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from contracts.backtest import RESULT, SETTINGS
+from contracts.campaign import CAMPAIGN, load_campaign
 from contracts.costs import COSTS
 from contracts.document import load
 from contracts.manifest import MANIFEST
 from contracts.scenario import SCENARIO, load_scenario
+from contracts.serving import DOSSIER, PUBLISHED
 from contracts.strategy import STRATEGY, load_strategy
+from contracts.validation import MONTE_CARLO, WALK_FORWARD
+from contracts.yaml_text import parse_text
 from tests.architecture.sources import ROOT
 
 FOLDER = ROOT / "contracts" / "fixtures"
@@ -49,6 +53,13 @@ KINDS = {
         _kind("backtest_settings", "backtest settings", "backtest_settings", SETTINGS),
         _kind("backtest_result", "backtest result", "backtest_result", RESULT),
         _kind("manifest", "manifest", "manifest", MANIFEST),
+        _kind("campaigns", "campaign", "campaign", CAMPAIGN, load_campaign),
+        _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
+        _kind(
+            "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD
+        ),
+        _kind("dossier", "dossier", "dossier", DOSSIER),
+        _kind("published_serving_spec", "published spec", "published_serving_spec", PUBLISHED),
     )
 }
 
@@ -64,5 +75,6 @@ def kind_of(path: Path) -> Kind:
 
 
 def document(path: Path) -> dict[str, Any]:
-    """The JSON object in a valid document."""
-    return json.loads(path.read_text("utf-8"))
+    """The JSON object in a valid document; campaigns may be written in YAML."""
+    text = path.read_text("utf-8")
+    return parse_text(text) if path.suffix == ".yaml" else json.loads(text)

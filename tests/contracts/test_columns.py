@@ -2,10 +2,46 @@
 
 import pytest
 
-from contracts.columns import BARS, EQUITY, LABELS, LEADERBOARD, OHLCV, SCHEMAS, SUMMARY, TRADES
+from contracts.columns import (
+    BARS,
+    CAMPAIGN_LEADERBOARD,
+    CANDIDATES,
+    EQUITY,
+    EVIDENCE,
+    LABELS,
+    LEADERBOARD,
+    MONTE_CARLO,
+    OHLCV,
+    SCHEMAS,
+    SUMMARY,
+    TRADES,
+    TRIAL_CHUNKS,
+    TRIALS,
+    WALK_FORWARD,
+)  # fmt: skip
 
 SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES)
+OF_CAMPAIGNS = (
+    TRIALS, TRIAL_CHUNKS, CANDIDATES, CAMPAIGN_LEADERBOARD, MONTE_CARLO, WALK_FORWARD, EVIDENCE,
+)  # fmt: skip
 
+METRICS = (
+    "total_return:float64? annual_return:float64? volatility:float64? sharpe:float64? "
+    "sortino:float64? gain_loss_sortino:float64? max_drawdown:float64? calmar:float64? "
+    "win_rate:float64? profit_factor:float64? exposure:float64? turnover:float64? "
+    "trades:float64? daily_return_p5:float64? worst_1pct_mean:float64? recovery_bars:float64?"
+)
+RESULT = "fills:int64 rejected_orders:int64 conflicts:int64 final_equity:float64 final_qty:float64"
+CANDIDATE = (
+    "candidate:int64 strategy_id:string strategy_hash:string set_id:string params:string "
+    "score:float64? datasets:int64 defined:int64 pooled_sharpe:float64? "
+    "median_sharpe:float64? median_total_return:float64? p5_total_return:float64? "
+    "worst_max_drawdown:float64? trades:int64 share_profitable:float64"
+)
+POWERS = " ".join(f"return_power_{power}:float64?" for power in range(1, 5))
+SUMS = " ".join(f"block_sum_{block:02}:float64?" for block in range(16))
+SQUARES = " ".join(f"block_squares_{block:02}:float64?" for block in range(16))
+COUNTS = " ".join(f"block_bars_{block:02}:int64" for block in range(16))
 LAYOUTS = {
     "bars 1": "ts_ns:int64 open_ticks:int64 high_ticks:int64 low_ticks:int64 close_ticks:int64 "
     "volume_lots:int64",
@@ -22,6 +58,24 @@ LAYOUTS = {
     "scenarios:int64 median_sharpe:float64? median_total_return:float64 "
     "p5_total_return:float64 worst_max_drawdown:float64? mean_trades:float64 "
     "share_profitable:float64",
+    "trials 1": f"run_id:string set_id:string {METRICS} {RESULT} {POWERS} {SUMS} {SQUARES}",
+    "evidence 1": "scenario_key:string seed:int64 dataset_digest:string run_id:string "
+    f"set_id:string {METRICS} {RESULT}",
+    "trial_chunks 1": "scenario_key:string seed:int64 strategy_id:string "
+    "first_candidate:int64 trials:int64 dataset_digest:string "
+    "recipe_digest:string content_digest:string object_key:string",
+    "candidates 1": f"{CANDIDATE} bars:int64 {POWERS} {COUNTS} {SUMS} {SQUARES}",
+    "campaign_leaderboard 1": f"rank:int64 {CANDIDATE}",
+    "monte_carlo 1": "scenario_key:string seed:int64 strategy_id:string set_id:string "
+    "params:string sharpe_p5:float64? sharpe_p50:float64? "
+    "sharpe_p95:float64? max_drawdown_p95:float64? "
+    "profit_factor_p5:float64? total_return_p5:float64? "
+    "total_return_p50:float64? probability_of_loss:float64? "
+    "probability_of_ruin:float64? paths:int64 converged:bool",
+    "walk_forward 1": "scenario_key:string seed:int64 strategy_id:string fold:int64 "
+    "train_start:int64 train_stop:int64 test_start:int64 test_stop:int64 "
+    "sets:int64 params:string train_objective:float64? "
+    "test_objective:float64?",
 }
 
 
@@ -36,7 +90,7 @@ def test_a_layout_changes_only_with_its_version():
 
 
 def test_every_table_is_listed_once():
-    assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD}
+    assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD, *OF_CAMPAIGNS}
     assert len({schema.name for schema in SCHEMAS}) == len(SCHEMAS)
 
 

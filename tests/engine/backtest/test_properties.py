@@ -315,7 +315,7 @@ def decisions(strategy: Document, columns: strategies.Columns) -> np.ndarray:
     decided = np.empty(columns["close"].size, dtype=np.int8)
     decide(
         lowered.code, lowered.rules, np.array(lowered.constants, dtype=np.float64), rows,
-        table.rows, scratch.stack, scratch.marks, decided,
+        table.rows, scratch.stack, scratch.marks, True, decided,
     )  # fmt: skip
     return decided
 
