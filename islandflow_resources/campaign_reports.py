@@ -116,8 +116,12 @@ def campaign_recipe(
     inputs: dict[str, str],
     specs: Document | None = None,
 ) -> Recipe:
-    """Recipe of what a campaign derives, in a folder of its own."""
-    digest = recipe_digest(what, version=version, specs=specs, inputs=inputs)
+    """Recipe of what a campaign derives, in a folder of its own.
+
+    The campaign is part of it: what says the same of two campaigns lies in the folders of both.
+    """
+    own: Document = {**(specs or {}), "campaign": campaign.spec.campaign_hash}
+    digest = recipe_digest(what, version=version, specs=own, inputs=inputs)
     return Recipe(what, digest, f"{campaign.folder}/{what}", version)
 
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from contracts.columns import CANDIDATES, TRIAL_CHUNKS
+from contracts.canonical import Document
+from contracts.columns import CANDIDATES, TRIAL_CHUNKS, TableSchema
 from contracts.digest import recipe_digest
 from contracts.errors import ContractError
 from contracts.strategy import StrategySpec
@@ -201,12 +202,12 @@ def _stored(
     """Store what was gathered under the digest of the chunks that it was gathered from."""
     index = _chunk_table(gathered.chunks)
     content = [*index["content_digest"].to_pylist()]
-    specs = {"objective": campaign.spec.objective, "chunks": content}
+    specs: Document = {"campaign": campaign.spec.campaign_hash, "chunks": content}
 
-    def store_as(what: str, schema: object, table: pa.Table) -> DerivedTable:
+    def store_as(what: str, schema: TableSchema, table: pa.Table) -> DerivedTable:
         digest = recipe_digest(what, version=VERSION, specs=specs)
         recipe = Recipe(what, digest, f"{campaign.folder}/{what}", VERSION)
-        return made_table(store, database, recipe, schema, lambda: table, run_id)  # type: ignore[arg-type]
+        return made_table(store, database, recipe, schema, lambda: table, run_id)
 
     candidates = candidates_table(gathered.rows)
     return (

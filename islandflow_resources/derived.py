@@ -117,9 +117,10 @@ def made_table(
     key = recipe.key("parquet")
     known = database.find([recipe.digest]).get(recipe.digest)
     if known is not None:
-        table = _whole(store, key, lambda: read_table(store, known, schema))
+        there = known.object_key
+        table = _whole(store, there, lambda: read_table(store, known, schema))
         if table is not None:
-            return DerivedTable(recipe.digest, key, known.content_digest, True, table)
+            return DerivedTable(recipe.digest, there, known.content_digest, True, table)
     table = make()
     stored = store_table(store, key, table, schema)
     row = recipe.row(key, stored.content_digest, stored.file_digest, stored.rows, run_id)
@@ -138,9 +139,10 @@ def made_document(
     key = recipe.key("json")
     known = database.find([recipe.digest]).get(recipe.digest)
     if known is not None:
-        found = _whole(store, key, lambda: read_document(store, key, known.content_digest))
+        there = known.object_key
+        found = _whole(store, there, lambda: read_document(store, there, known.content_digest))
         if found is not None:
-            return DerivedDocument(recipe.digest, key, known.content_digest, True, found)
+            return DerivedDocument(recipe.digest, there, known.content_digest, True, found)
     document = make()
     data = canonical_json(document) + b"\n"
     store.put_exact(key, data)

@@ -12,8 +12,10 @@ import platform
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -31,16 +33,19 @@ if TYPE_CHECKING:
     import ray
 
 TASK_NAME = "islandflow.make_chunks"
-TASK_BARS = 50_000_000
+TASK_BARS = 20_000_000
 """Bars times parameter sets of a task: about a second of one processor."""
-CHUNK_SETS = 100
-"""What a chunk costs besides its trials (bars, objects, rows), in parameter sets."""
+CHUNK_SETS = 30
+"""What making and reading bars costs, in parameter sets on them."""
+CHUNK_BARS = 600_000
+"""What the objects and rows of a chunk cost, in bars times parameter sets."""
 TASKS_PER_CPU = 8
 """Fewer tasks than this leave processors idle at the end of a campaign."""
 IN_FLIGHT_PER_CPU = 4
 MAX_RETRIES = 5
 """How often Ray starts a task again whose worker or node was lost."""
 _REACH_S = 5.0
+_WATCH_S = 2.0
 _PLACE = "ISLANDFLOW_RAY_ADDRESS"
 _LOG = logging.getLogger("islandflow.ray_executor")
 
@@ -89,9 +94,13 @@ class RayChunks:
     settings : Settings
         `Settings.ray_address` is what ``ray.init`` takes: ``host:port`` of the cluster, on one of
         whose nodes this process runs, or ``auto``.
+    silence_s : float
+        For how long the cluster's head may be away before chunks are given up. Ray ends the whole
+        process after 60 s, which would leave no error to retry.
     """
 
     settings: Settings
+    silence_s: float = 30.0
 
     def make(self, chunks: Sequence[TrialChunk], run_id: str) -> Iterator[MadeChunk]:
         """Yield every chunk, made or found, in the order given.
@@ -113,10 +122,13 @@ class RayChunks:
         try:
             for part in parts(chunks, cpus):
                 if len(pending) >= cpus * IN_FLIGHT_PER_CPU:
-                    yield from _finished(*pending.popleft())
+                    yield from self._finished(*pending.popleft())
                 pending.append((part, self._submit(part, run_id)))
             while pending:
-                yield from _finished(*pending.popleft())
+                yield from self._finished(*pending.popleft())
+        except ClusterUnavailableError:
+            pending.clear()  # there is nobody left to take them back
+            raise
         finally:
             _cancel([task for _, task in pending])
 
@@ -128,19 +140,48 @@ class RayChunks:
         settings = replace(self.settings, threads=1)
         return task.remote(settings, list(part), run_id, engine_digest())
 
+    def _finished(self, part: Sequence[TrialChunk], task: ray.ObjectRef) -> Iterator[MadeChunk]:
+        """Wait for a task; its chunks."""
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        head = ray.get_runtime_context().gcs_address
+        try:
+            node_id, rows = _await(task, head, self.silence_s)
+        except RayTaskError as error:
+            raise error.cause from error
+        except RayError as error:
+            # Whoever tries again joins anew, as this process may have lost its own node. Without
+            # a head there is no leaving: Ray would wait for it and then end this process.
+            if _answers(head):
+                ray.shutdown()
+            raise ClusterUnavailableError(
+                "RAY_TASK_LOST",
+                f"a task of {len(part)} chunks on Ray did not end: {_first_line(error)}",
+                _PLACE,
+                ("look at `ray status`, then run again: recorded chunks are kept",),
+            ) from error
+        _LOG.debug("%d chunks were made on node %s", len(part), node_id)
+        return (row.made(chunk) for row, chunk in zip(rows, part, strict=True))
+
 
 def parts(chunks: Sequence[TrialChunk], cpus: int) -> Iterator[Sequence[TrialChunk]]:
     """Consecutive chunks for a task each: a second's work, or less if that leaves too few tasks."""
     most = min(SLAB, max(1, len(chunks) // (cpus * TASKS_PER_CPU)))
     start = bars = 0
     for index, chunk in enumerate(chunks):
-        cost = chunk.scenario.duration_bars * (chunk.sets.size + CHUNK_SETS)
+        cost = cost_bars(chunk)
         if index > start and (index - start == most or bars + cost > TASK_BARS):
             yield chunks[start:index]
             start, bars = index, 0
         bars += cost
     if start < len(chunks):
         yield chunks[start:]
+
+
+def cost_bars(chunk: TrialChunk) -> int:
+    """What a chunk costs, in bars times parameter sets."""
+    return chunk.scenario.duration_bars * (chunk.sets.size + CHUNK_SETS) + CHUNK_BARS
 
 
 def make_part(
@@ -229,24 +270,25 @@ def _own_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, answer)
 
 
-def _finished(part: Sequence[TrialChunk], task: ray.ObjectRef) -> Iterator[MadeChunk]:
-    """Wait for a task; its chunks."""
-    import ray
-    from ray.exceptions import RayError, RayTaskError
+def _await(task: ray.ObjectRef, head: str, silence_s: float) -> tuple[str, list[TaskRow]]:
+    """Node and rows of a task, waited for as long as the cluster's head answers."""
+    # Once its head is gone, `ray.get` keeps to no timeout; a future does.
+    result = task.future()
+    heard_s = time.monotonic()
+    while wait([result], _WATCH_S).not_done:
+        if _answers(head):
+            heard_s = time.monotonic()
+        elif time.monotonic() - heard_s > silence_s:
+            raise _not_joined(head, TimeoutError(f"its head is silent for {silence_s:g} s"))
+    return result.result()
 
+
+def _answers(address: str) -> bool:
     try:
-        node_id, rows = ray.get(task)
-    except RayTaskError as error:
-        raise error.cause from error
-    except RayError as error:
-        raise ClusterUnavailableError(
-            "RAY_TASK_LOST",
-            f"a task of {len(part)} chunks on Ray did not end: {_first_line(error)}",
-            _PLACE,
-            ("look at `ray status`, then run again: recorded chunks are kept",),
-        ) from error
-    _LOG.debug("%d chunks were made on node %s", len(part), node_id)
-    return (row.made(chunk) for row, chunk in zip(rows, part, strict=True))
+        _reach(address)
+    except OSError:
+        return False
+    return True
 
 
 def _cancel(tasks: Sequence[ray.ObjectRef]) -> None:
@@ -260,7 +302,7 @@ def _cancel(tasks: Sequence[ray.ObjectRef]) -> None:
 
 def _not_joined(address: str, error: Exception) -> ConfigurationError | ClusterUnavailableError:
     """What it means that Ray did not let us in."""
-    message = f"cannot join the Ray cluster at {address}: {_first_line(error)}"
+    message = f"cannot use the Ray cluster at {address}: {_first_line(error)}"
     if isinstance(error, ValueError):
         hint = "write host:port, or auto for the cluster of this machine"
         return ConfigurationError("RAY_ADDRESS_INVALID", message, _PLACE, (hint,))

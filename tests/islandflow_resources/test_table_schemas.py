@@ -6,7 +6,16 @@ import pytest
 
 from contracts.columns import BARS, TRADES, Column, TableSchema
 from contracts.errors import ContractError
-from islandflow_resources.table_schemas import arrow_schema, conformed, from_arrays
+from islandflow_resources.table_schemas import (
+    array_of,
+    arrow_schema,
+    conformed,
+    doubles_of,
+    from_arrays,
+    nullable_of,
+    numbers_of,
+    strings_of,
+)
 
 MIXED = TableSchema(
     "mixed",
@@ -86,3 +95,39 @@ def test_a_table_without_rows_conforms():
     table = from_arrays(TRADES, {name: [] for name in TRADES.names})
     assert table.num_rows == 0
     assert table.schema == arrow_schema(TRADES)
+
+
+def test_numbers_go_to_arrow_and_back_without_a_copy():
+    numbers = np.linspace(-1.0, 1.0, 7)
+    assert np.shares_memory(numbers_of(array_of(numbers)), numbers)
+    assert np.shares_memory(doubles_of(nullable_of(numbers)), numbers)
+    every_other = np.arange(10)[::2]
+    assert numbers_of(array_of(every_other)).tolist() == every_other.tolist()
+    assert array_of(every_other).type == pa.int64()
+
+
+@pytest.mark.parametrize("places", [[], [0], [8], [0, 7, 8, 16], list(range(17))])
+def test_what_is_not_a_number_is_null_and_comes_back(places):
+    numbers = np.arange(17.0)
+    numbers[places] = np.nan
+    array = nullable_of(numbers)
+    assert array.null_count == len(places)
+    assert array.to_pylist() == [None if np.isnan(one) else one for one in numbers]
+    assert np.array_equal(doubles_of(array), numbers, equal_nan=True)
+    part = pa.chunked_array([array.slice(0, 5), array.slice(5)])
+    assert np.array_equal(doubles_of(part), numbers, equal_nan=True)
+    assert np.array_equal(doubles_of(array.slice(6, 9)), numbers[6:15], equal_nan=True)
+
+
+def test_infinite_numbers_are_numbers():
+    assert nullable_of(np.array([np.inf, -np.inf, np.nan])).to_pylist() == [
+        np.inf, -np.inf, None,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["a", "", "ü€😀", "x" * 300]])
+def test_texts_become_strings(texts):
+    array = strings_of(texts)
+    assert array.type == pa.string()
+    assert array.to_pylist() == texts
+    array.validate(full=True)
