@@ -141,7 +141,7 @@ def eight_operations_alone() -> Callable[[], object]:
     scratch.fit(BARS, 1)
     return partial(
         decide, program.lowered.code, program.lowered.rules, program.constants[0], rows,
-        table.rows, scratch.stack, scratch.marks, scratch.decided,
+        table.rows, scratch.stack, scratch.marks, True, scratch.decided,
     )  # fmt: skip
 
 

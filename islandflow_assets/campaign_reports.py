@@ -4,12 +4,11 @@ Each is derived from the one before and found again if it stands. The trials are
 publishing is ``serving``, the tables and documents ``islandflow_resources``.
 """
 
-import json
 from typing import Any
 
 import dagster as dg
 
-from contracts.columns import CAMPAIGN_LEADERBOARD, MONTE_CARLO, WALK_FORWARD
+from contracts.columns import CAMPAIGN_LEADERBOARD, MONTE_CARLO, WALK_FORWARD, TableSchema
 from contracts.digest import bare, document_digest
 from contracts.serving import Dossier
 from islandflow_assets import charts, keys
@@ -33,6 +32,15 @@ from islandflow_resources.tracked_trials import track_trials
 
 PASSED_TAG = "islandflow/gate_passed"
 """Tag of a dossier's event that the sensor of promotions reads."""
+
+
+_BEHIND = ("candidate", "set_id", "datasets", "defined")
+_SHOWN = TableSchema(
+    CAMPAIGN_LEADERBOARD.name,
+    CAMPAIGN_LEADERBOARD.version,
+    tuple(sorted(CAMPAIGN_LEADERBOARD.columns, key=lambda column: column.name in _BEHIND)),
+)
+"""The leaderboard as a person reads it: numbers first, identities behind them."""
 
 
 def _check(name: str, asset: str, description: str, *, blocking: bool = False) -> dg.AssetCheckSpec:
@@ -83,9 +91,9 @@ def campaign_leaderboard(
     tracking = {"tracking": told.sentence, "tracked_runs": told.kept} if told else {}
     return dg.MaterializeResult(
         metadata={
-            "leaderboard": stored_table(board.table, CAMPAIGN_LEADERBOARD),
+            "leaderboard": stored_table(board.table, _SHOWN),
             "heat_map": heat_map(campaign, board),
-            "best_score": dg.MetadataValue.float(first["score"] or 0.0),
+            "best_score": _shown(first["score"]),
             "dagster/row_count": board.table.num_rows,
             **tracking,
             **_where(store, board),
@@ -185,7 +193,7 @@ def overfit_report(
         check_name=keys.OVERFITTING_KNOWN,
         passed=document.get("pbo") is not None and deflated.get("deflated_sharpe") is not None,
         severity=dg.AssetCheckSeverity.WARN,
-        description=json.dumps({**_part(document, "reasons"), **_reason(deflated)}) or "both are",
+        description=_undefined(document) or "both are",
     )
     logits = _part(document, "logits")
     picture = {}
@@ -286,8 +294,13 @@ def _part(document: Any, name: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _reason(deflated: dict[str, Any]) -> dict[str, Any]:
-    return {"deflated_sharpe": deflated["reason"]} if "reason" in deflated else {}
+def _undefined(document: Any) -> str:
+    """What is not defined, and why."""
+    reasons = dict(_part(document, "reasons"))
+    deflated = _part(document, "deflated")
+    if "reason" in deflated:
+        reasons["deflated_sharpe"] = deflated["reason"]
+    return "; ".join(f"{name} is not defined: {reason}" for name, reason in reasons.items())
 
 
 def _shown(value: object) -> dg.MetadataValue:

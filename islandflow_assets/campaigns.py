@@ -26,7 +26,7 @@ from islandflow_resources.campaigns import ReadyCampaign, registered
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.executors import ChunkExecutor
-from islandflow_resources.failures import reported
+from islandflow_resources.failures import mark_permanent, reported
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.progress import Progress
 from islandflow_resources.settings import load_settings
@@ -94,9 +94,9 @@ def close_shares(shares: list[Any]) -> dg.Output[None]:
     group_name=keys.CAMPAIGNS,
     partitions_def=CAMPAIGN,
     code_version=VERSION,
-    description="Chunks of trials made by parallel steps, where the executor has several.",
 )
-def trial_shares() -> None:  # noqa: D103 - its description is the one people see
+def trial_shares() -> None:
+    """Chunks of trials made by parallel steps, where the executor has several."""
     return close_shares(plan_shares().map(make_share).collect())
 
 
@@ -139,20 +139,35 @@ def campaign_trials(
         made = run_trials(
             store, database, engine_runtime, campaign, chunk_executor, context.run.run_id, progress
         )
-        said = f"{made.made:,} of {made.trials:,} trials computed in {made.seconds:.1f} s"
+        computed = _made_by(database, made, context.run.run_id)
+        said = f"{computed:,} of {made.trials:,} trials computed in {made.seconds:.1f} s"
         context.log.info(f"{said}, the others found")
+    missing = _nothing_missing(made)
+    if made.refused:
+        # Dagster's own error names the check but neither dataset nor reason.
+        context.log.error(f"check {keys.NO_TRIAL_MISSING}: {missing.description}")
+        mark_permanent(context, _code(made))
     return dg.MaterializeResult(
-        metadata=_metadata(store, campaign, made),
+        metadata=_metadata(store, campaign, made, computed),
         data_version=dg.DataVersion(bare(made.chunks.content_digest)),
-        check_results=[_nothing_missing(made)],
+        check_results=[missing],
     )
 
 
-def _metadata(store: ObjectStore, campaign: ReadyCampaign, made: CampaignTrials) -> dict[str, Any]:
+def _made_by(database: Database, made: CampaignTrials, run_id: str) -> int:
+    """Trials that a run computed, in whichever of its steps."""
+    chunks = made.chunks.table.select(["recipe_digest", "trials"]).to_pylist()
+    rows = database.find({one["recipe_digest"] for one in chunks})
+    return sum(one["trials"] for one in chunks if rows[one["recipe_digest"]].run_id == run_id)
+
+
+def _metadata(
+    store: ObjectStore, campaign: ReadyCampaign, made: CampaignTrials, computed: int
+) -> dict[str, Any]:
     chunks = made.chunks.table
     return {
         "trials": made.trials,
-        "computed": made.made,
+        "computed": computed,
         "candidates": made.candidates.table.num_rows,
         "datasets": len(campaign.cells),
         "chunks": chunks.num_rows,
@@ -162,8 +177,8 @@ def _metadata(store: ObjectStore, campaign: ReadyCampaign, made: CampaignTrials)
         "candidates_uri": dg.MetadataValue.url(store.uri(made.candidates.key)),
         "content_digest": made.chunks.content_digest,
         "recipe_digest": made.chunks.recipe,
-        "used_cache": made.made == 0,
-        "trials_per_second": round(made.trials / max(made.seconds, 1e-9)),
+        "used_cache": computed == 0,
+        "trials_per_second": round(made.made / max(made.seconds, 1e-9)),
         "seconds": round(made.seconds, 3),
     }
 
@@ -174,11 +189,19 @@ def _nothing_missing(made: CampaignTrials) -> dg.AssetCheckResult:
         f"{one.chunk.scenario.partition_key}|{one.chunk.seed}: {one.problem}"
         for one in refused[:_NAMED]
     )
+    more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
+    said = f"{len(refused)} datasets have no trials: {named}{more}"
     return dg.AssetCheckResult(
         asset_key=keys.CAMPAIGN_TRIALS,
         check_name=keys.NO_TRIAL_MISSING,
         passed=not refused,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=f"{len(refused)} datasets have no trials: {named}" if refused else "holds",
+        description=said if refused else "every dataset has all its trials",
         metadata={"trials": made.trials, "datasets_refused": len(refused)},
     )
+
+
+def _code(made: CampaignTrials) -> str:
+    problem = made.refused[0].problem
+    assert problem is not None
+    return problem.code

@@ -20,6 +20,10 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.promotion import Decision, promote
 
 SPEC_VERSION = "0.1"
+ACTOR = "run "
+"""How the actor of a promotion begins that no person asked for."""
+DOSSIER_TAG = "islandflow/dossier"
+"""Tag of an event: the beginning of the data version of the dossier that was published for."""
 _REASON = "the gate of the campaign was passed"
 
 
@@ -52,7 +56,7 @@ def published_serving_spec(
     with reported(context):
         run_id = context.run.run_id
         campaign = registered(database, context.partition_key)
-        decision = Decision(_alias(campaign), f"run {run_id}", _REASON)
+        decision = Decision(_alias(campaign), f"{ACTOR}{run_id}", _REASON)
         judged = judged_now(store, database, engine_runtime, campaign, run_id)
         done = promote(
             store, database, engine_runtime, campaign, judged.dossier, judged.stored, decision
@@ -77,8 +81,14 @@ def published_serving_spec(
             "uri": dg.MetadataValue.url(store.uri(made.key)),
         },
         data_version=dg.DataVersion(bare(made.serving_id)),
+        tags={DOSSIER_TAG: dossier_tag(bare(judged.stored.content_digest))},
         check_results=[check],
     )
+
+
+def dossier_tag(data_version: str) -> str:
+    """Value of `DOSSIER_TAG`: as much of a dossier's data version as a tag may hold."""
+    return data_version[:32]
 
 
 def _alias(campaign: ReadyCampaign) -> str:

@@ -6,13 +6,16 @@ the bounds; the environment's settings are ``islandflow_resources.settings``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import dagster as dg
 from pydantic import Field
 
 from contracts.backtest import SETTINGS, BacktestSettings
 from contracts.campaign import OBJECTIVES
 from contracts.document import validate
-from contracts.errors import ContractError
+from contracts.errors import ContractError, Problem
 from contracts.validation import (
     MONTE_CARLO,
     WALK_FORWARD,
@@ -113,3 +116,24 @@ class ValidationConfig(dg.ConfigurableResource):
         hint = f"write one of {', '.join(OBJECTIVES)}"
         said = f"{self.objective!r} cannot be maximised"
         raise ContractError("METRIC_UNKNOWN", said, "objective", (hint,))
+
+
+def checked_together(*reads: Callable[[], Any]) -> tuple[Any, ...]:
+    """What several readers of the configuration give.
+
+    Raises
+    ------
+    ContractError
+        With the problems of all of them at once.
+    """
+    found: list[Any] = []
+    problems: list[Problem] = []
+    for read in reads:
+        try:
+            found.append(read())
+        except ContractError as error:
+            problems += error.problems
+    if problems:
+        first, *others = problems
+        raise ContractError(first.code, first.message, first.loc, first.hints, tuple(others))
+    return tuple(found)

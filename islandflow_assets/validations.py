@@ -9,15 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from contracts.canonical import Document
 from contracts.columns import MONTE_CARLO, WALK_FORWARD, TableSchema
-from contracts.digest import recipe_digest
 from contracts.errors import Problem
 from islandflow_assets import charts, keys, lineage
 from islandflow_assets.partitions import GRID, Partition, requested
 from islandflow_assets.previews import column_schema, stored_table
 from islandflow_assets.scenarios import registered_specs, scenario_dataset
-from islandflow_assets.settings import BacktestConfig, ValidationConfig
+from islandflow_assets.settings import BacktestConfig, ValidationConfig, checked_together
 from islandflow_assets.strategies import strategy_ir
 from islandflow_resources.database import Database
 from islandflow_resources.datasets import Dataset
@@ -51,6 +49,7 @@ Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResul
         dg.AssetCheckSpec(
             keys.PATHS_CONVERGED,
             asset=keys.MONTE_CARLO_SUMMARY,
+            blocking=True,
             description="every strategy has paths, and as many as its precision asks for",
         )
     ],
@@ -70,12 +69,13 @@ def monte_carlo_summary(
     with reported(context):
         cells, read, inputs = _inputs(context, store, database, engine_runtime)
         listed = StrategyList.of(registered_strategies(database))
-        settings, how = backtest_settings.document(), validation_settings.monte_carlo
+        settings, how = checked_together(
+            backtest_settings.document, lambda: validation_settings.monte_carlo
+        )
         made = make_monte_carlo(
             store, database, engine_runtime, inputs, listed, settings, how, context.run.run_id
         )
-        specs: Document = {"settings": settings.document(), "monte_carlo": how.document()}
-        shown = [_shown(store, one, listed, specs, MONTE_CARLO, _short_paths) for one in made]
+        shown = [_shown(store, one, listed, MONTE_CARLO, _short_paths) for one in made]
     yield from _events(context, keys.MONTE_CARLO_SUMMARY, MONTE_CARLO_VERSION, shown, read, cells)
 
 
@@ -93,6 +93,7 @@ def monte_carlo_summary(
         dg.AssetCheckSpec(
             keys.FOLDS_TESTED,
             asset=keys.WALK_FORWARD_SUMMARY,
+            blocking=True,
             description="every strategy was chosen and tested in every fold",
         )
     ],
@@ -112,17 +113,25 @@ def walk_forward_summary(
     with reported(context):
         cells, read, inputs = _inputs(context, store, database, engine_runtime)
         listed = StrategyList.of(registered_strategies(database))
-        settings, how = backtest_settings.document(), validation_settings.walk_forward
-        objective = validation_settings.checked_objective
+        settings, how, objective = checked_together(
+            backtest_settings.document,
+            lambda: validation_settings.walk_forward,
+            lambda: validation_settings.checked_objective,
+        )
         made = make_walk_forward(
             store, database, engine_runtime, inputs, listed, settings, how, objective,
             context.run.run_id,
         )  # fmt: skip
-        specs: Document = {"settings": settings.document(), "walk_forward": how.document()}
-        shown = [_shown(store, one, listed, specs, WALK_FORWARD, _no_problem) for one in made]
+        shown = [_shown(store, one, listed, WALK_FORWARD, _no_problem) for one in made]
     yield from _events(context, keys.WALK_FORWARD_SUMMARY, WALK_FORWARD_VERSION, shown, read, cells)
 
 
+_NO_DATASET = Problem(
+    "DATASET_NOT_FOUND",
+    "there is no dataset that verifies",
+    "",
+    ("look at the checks of scenario_dataset in this run",),
+)
 _Shown = lineage.Published | tuple[Partition, Problem]
 _CHECKS = {
     keys.MONTE_CARLO_SUMMARY: keys.PATHS_CONVERGED,
@@ -154,19 +163,22 @@ def _events(
 ) -> Events:
     published = [one for one in shown if isinstance(one, lineage.Published)]
     failures = [one for one in shown if not isinstance(one, lineage.Published)]
+    seen = {one.partition for one in published} | {cell for cell, _ in failures}
+    failures += [(cell, _NO_DATASET) for cell in cells if cell not in seen]
     if len(cells) > 1:
         context.log.info(f"{len(published)} of {len(cells)} partitions have summaries")
     yield lineage.output()
     yield from lineage.materialisations(name, version, published, read)
     verdict = lineage.Verdict(_CHECKS[name], len(published), failures)
-    yield from lineage.check_results(name, [verdict], context.log)
+    for result in lineage.check_results(name, [verdict], context.log):
+        # Nothing comes after these steps: a partition without a summary fails the run by itself.
+        yield result if result.passed else result._replace(severity=dg.AssetCheckSeverity.ERROR)
 
 
 def _shown(
     store: ObjectStore,
     one: Summary,
     listed: StrategyList,
-    specs: Document,
     schema: TableSchema,
     refused: Any,
 ) -> _Shown:
@@ -191,9 +203,7 @@ def _shown(
         "dagster/row_count": table.num_rows,
         "uri": dg.MetadataValue.url(store.uri(stored.key)),
         "content_digest": stored.content_digest,
-        "recipe_digest": recipe_digest(
-            schema.name, version=schema.version, specs=specs, inputs=inputs
-        ),
+        "recipe_digest": stored.recipe,
         "used_cache": stored.used_cache,
     }
     return lineage.Published(cell, stored.content_digest, inputs, metadata)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from islandflow_assets import keys
+from islandflow_jobs.run_failures import reasons
 from islandflow_resources.alerts import Alert, send, sinks
 from islandflow_resources.campaign_index import CampaignIndex
 from islandflow_resources.database import Database
@@ -22,9 +23,10 @@ _NAMED = 300
 @dg.run_failure_sensor(minimum_interval_seconds=30)
 def alert_failures(context: dg.RunFailureSensorContext) -> None:
     """Tell of every failed run, with its partition and what it said."""
-    run, event = context.dagster_run, context.failure_event
+    run = context.dagster_run
     partition = run.tags.get("dagster/partition", "")
-    text = " ".join((event.message or "the run failed").split())[:_NAMED]
+    said = "; ".join(reasons(context.instance, run.run_id)) or context.failure_event.message
+    text = " ".join((said or "the run failed").split())[:_NAMED]
     subject = f"{run.job_name} {partition} run {run.run_id}".replace("  ", " ")
     for problem in send(Alert("run_failed", subject, text), sinks(load_settings())):
         context.log.warning(problem)

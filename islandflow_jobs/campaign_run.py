@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
     from islandflow_resources.campaigns import ReadyCampaign
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""Dagster would tell of a failure in pages; what it comes to is told by `Ran.lines`."""
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run said, and whether it went through."""
+    """What there is to say of a run, and whether it went through."""
 
     lines: list[str]
     succeeded: bool
@@ -97,21 +98,21 @@ def status(resources: ResourceSet, name: str | None) -> list[str]:
 def compare(resources: ResourceSet, names: list[str], top: int = _SHOWN) -> list[str]:
     """The best candidates of some campaigns side by side, tab-separated below their names."""
     resources.engine_runtime.prepare()
-    from islandflow_resources.campaign_index import CampaignIndex
+    from islandflow_resources.campaign_reports import indexed
+    from islandflow_resources.campaigns import registered
 
-    index = CampaignIndex(resources.database)
-    found = [(index.campaign(name), name) for name in names]
+    campaigns = {one.key: one for one in (registered(resources.database, name) for name in names)}
     rows: list[tuple[str, Any]] = []
-    for campaign, name in found:
-        own = index.candidates(campaign.campaign_hash)
+    for key, campaign in campaigns.items():
+        own = indexed(resources.database, campaign)
         if not own:
             raise ContractError(
                 "CAMPAIGN_INCOMPLETE",
-                f"the campaign {campaign.campaign_key} has no leaderboard yet",
-                name,
-                (f"run: islandflow campaign resume {campaign.campaign_key}",),
+                f"the campaign {key} has no leaderboard yet",
+                key,
+                (f"run: islandflow campaign resume {key}",),
             )
-        rows += [(campaign.campaign_key, row) for row in own[:top]]
+        rows += [(key, row) for row in own[:top]]
     rows.sort(key=lambda pair: -(pair[1].score if pair[1].score is not None else float("-inf")))
     objectives = {row.objective for _, row in rows}
     if len(objectives) > 1:
@@ -150,39 +151,56 @@ def _registered(resources: ResourceSet, spec: CampaignSpec) -> tuple[ReadyCampai
 def _run(resources: ResourceSet, campaign: ReadyCampaign, *, promote: bool) -> Ran:
     from islandflow_jobs.instance import open_instance
     from islandflow_jobs.progress_bar import progress_bar
+    from islandflow_jobs.run_failures import reasons
     from islandflow_resources.campaign_status import status_lines
 
-    with open_instance(resources.settings) as instance, progress_bar():
-        success = _execute(resources, instance, campaign)
+    with open_instance(resources.settings) as instance:
+        with progress_bar():
+            run_id, success = _execute(resources, instance, campaign)
         if success and promote and _is_due(resources, campaign):
-            success = _promote(instance, campaign)
-    if not success:
-        told = f"the run failed: look at it with islandflow ui, then resume {campaign.key}"
-        return Ran([told], succeeded=False)
-    return Ran(status_lines(resources.store, resources.database, campaign), succeeded=True)
+            run_id, success = _promote(instance, campaign)
+        if not success:
+            hint = f"then run: islandflow campaign resume {campaign.key}"
+            told = f"run {run_id} failed: mend what is said above, {hint}"
+            return Ran([*reasons(instance, run_id), told], succeeded=False)
+        computed = _computed(instance, campaign)
+    status = status_lines(resources.store, resources.database, campaign)
+    return Ran([computed, *status], succeeded=True)
 
 
-def _execute(resources: ResourceSet, instance: dg.DagsterInstance, campaign: ReadyCampaign) -> bool:
+def _execute(
+    resources: ResourceSet, instance: dg.DagsterInstance, campaign: ReadyCampaign
+) -> tuple[str, bool]:
+    """Run the job ``campaign``: its run, and whether it went through."""
     import dagster as dg
 
     from islandflow_jobs.definitions import defs
 
     if resources.settings.executor != "multiprocess":
-        return (
-            defs.resolve_job_def("campaign")
-            .execute_in_process(
-                instance=instance,
-                partition_key=campaign.key,
-                run_config=_QUIET,
-                raise_on_error=False,
-            )
-            .success
+        done = defs.resolve_job_def("campaign").execute_in_process(
+            instance=instance, partition_key=campaign.key, run_config=_QUIET, raise_on_error=False
         )
+        return done.run_id, done.success
     tags = {"dagster/partition": campaign.key}
-    with dg.execute_job(
-        dg.reconstructable(campaign_job), instance, run_config=_QUIET, tags=tags
-    ) as result:
-        return result.success
+    job = dg.reconstructable(campaign_job)
+    with dg.execute_job(job, instance, run_config=_QUIET, tags=tags) as result:
+        return result.run_id, result.success
+
+
+def _computed(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> str:
+    """How many trials the newest run made, and how many it found."""
+    import dagster as dg
+
+    from islandflow_assets import keys
+
+    wanted = dg.AssetRecordsFilter(
+        dg.AssetKey(keys.CAMPAIGN_TRIALS), asset_partitions=[campaign.key]
+    )
+    [newest] = instance.fetch_materializations(wanted, limit=1).records
+    assert newest.asset_materialization is not None
+    metadata = newest.asset_materialization.metadata
+    computed, trials = (int(str(metadata[name].value)) for name in ("computed", "trials"))
+    return f"computed {computed:,} of {trials:,} trials, found the others recorded"
 
 
 def _is_due(resources: ResourceSet, campaign: ReadyCampaign) -> bool:
@@ -195,13 +213,13 @@ def _is_due(resources: ResourceSet, campaign: ReadyCampaign) -> bool:
     return dossier is not None and dossier.passed
 
 
-def _promote(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> bool:
+def _promote(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> tuple[str, bool]:
     from islandflow_jobs.definitions import defs
 
-    job = defs.resolve_job_def("promotion")
-    return job.execute_in_process(
+    done = defs.resolve_job_def("promotion").execute_in_process(
         instance=instance, partition_key=campaign.key, run_config=_QUIET, raise_on_error=False
-    ).success
+    )
+    return done.run_id, done.success
 
 
 def _size(campaign: ReadyCampaign) -> str:

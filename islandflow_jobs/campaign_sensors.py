@@ -5,23 +5,26 @@ that a restart, a tick twice or two daemons come to the same requests under the 
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 import dagster as dg
 
 from islandflow_assets import keys
 from islandflow_assets.campaign_reports import PASSED_TAG
+from islandflow_assets.serving import ACTOR, DOSSIER_TAG, dossier_tag
 from islandflow_jobs.jobs import campaign, promotion
 from islandflow_jobs.sensors import UNFINISHED
 from islandflow_resources.campaigns import registered
 from islandflow_resources.database import Database
 from islandflow_resources.failures import PERMANENT_TAG
+from islandflow_resources.registry import Registry
 from islandflow_resources.settings import load_settings
 
 MAX_RUNS = 10
 MAX_ATTEMPTS = 3
+LONGEST = timedelta(days=1)
 _PARTITION = "dagster/partition"
-_MADE_OF = f"dagster/input_data_version/{keys.PROMOTION_DOSSIER}"
-"""Tag of a published spec's event: the data version of the dossier that it was made of."""
+_RUN_KEY = "dagster/run_key"
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
@@ -29,10 +32,15 @@ _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 def start_campaigns(
     context: dg.SensorEvaluationContext,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Run every registered campaign that has no dossier and is not running."""
-    waiting = list(_waiting(context.instance))
+    """Run every registered campaign that nobody has run yet.
+
+    One whose run failed is not asked for again here: it would keep its place, and with ten of
+    them no other would ever start. `finish_campaigns` does that.
+    """
+    instance = context.instance
+    waiting = [key for key in _waiting(instance) if not _runs(instance, campaign.name, key, [])]
     if not waiting:
-        yield dg.SkipReason("every registered campaign has a dossier, or is running")
+        yield dg.SkipReason("every registered campaign has been run, or is running")
     for key in waiting[:MAX_RUNS]:
         yield dg.RunRequest(run_key=f"campaign:{key}", partition_key=key)
 
@@ -41,9 +49,15 @@ def start_campaigns(
 def finish_campaigns(
     context: dg.ScheduleEvaluationContext,
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Ask again, once a night, for every campaign that was interrupted or failed for now."""
-    day = context.scheduled_execution_time.date()
-    waiting = [key for key in _waiting(context.instance) if not _hopeless(context.instance, key)]
+    """Ask again, once a night, for every campaign that was interrupted or failed for now.
+
+    A run that began a day ago and has not ended was interrupted: a killed process tells nobody.
+    """
+    now = context.scheduled_execution_time
+    day, since = now.date(), now - LONGEST
+    waiting = [
+        key for key in _waiting(context.instance, since) if not _hopeless(context.instance, key)
+    ]
     if not waiting:
         yield dg.SkipReason("no campaign waits")
     for key in waiting[:MAX_RUNS]:
@@ -56,7 +70,8 @@ def promote_winners(
 ) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Publish the winner of every campaign whose gate has passed and that names an alias.
 
-    A run that failed for now is asked for again, at most twice. Under
+    A run that failed for now is asked for again, at most twice; one that failed for good is left
+    to a person. Under
     ``ISLANDFLOW_PROMOTION=dry_run`` it only says what it would publish.
     """
     asked = list(_promotions(context.instance, database))
@@ -69,11 +84,11 @@ def promote_winners(
             yield dg.RunRequest(run_key=run_key, partition_key=key)
 
 
-def _waiting(instance: dg.DagsterInstance) -> Iterator[str]:
-    """Campaigns without a dossier that no run is making."""
+def _waiting(instance: dg.DagsterInstance, since: datetime | None = None) -> Iterator[str]:
+    """Campaigns without a dossier that no run, begun after some time, is making."""
     done = instance.get_materialized_partitions(dg.AssetKey(keys.PROMOTION_DOSSIER))
     for key in instance.get_dynamic_partitions("campaign"):
-        if key not in done and not _runs(instance, campaign.name, key, UNFINISHED):
+        if key not in done and not _runs(instance, campaign.name, key, UNFINISHED, since):
             yield key
 
 
@@ -91,15 +106,37 @@ def _promotions(instance: dg.DagsterInstance, database: Database) -> Iterator[tu
             continue
         version = dossier["dagster/data_version"]
         published = _newest_tags(instance, keys.PUBLISHED_SERVING_SPEC, key)
-        if published.get(_MADE_OF) == version:
+        if published.get(DOSSIER_TAG) == dossier_tag(version):
             continue
-        if registered(database, key).spec.promotion is None:
+        if _is_decided(database, key):
             continue
         if _runs(instance, promotion.name, key, UNFINISHED):
             continue
-        failed = len(_runs(instance, promotion.name, key, _FAILED))
-        if failed < MAX_ATTEMPTS:
-            yield key, f"promote:{key}:{version[:16]}:{failed}"
+        asked = f"promote:{key}:{version[:16]}"
+        failed = [
+            run
+            for run in _runs(instance, promotion.name, key, _FAILED)
+            if run.tags.get(_RUN_KEY, "").startswith(f"{asked}:")
+        ]
+        if len(failed) < MAX_ATTEMPTS and not any(PERMANENT_TAG in run.tags for run in failed):
+            yield key, f"{asked}:{len(failed)}"
+
+
+def _is_decided(database: Database, key: str) -> bool:
+    """Whether there is nothing to decide: no alias, or a person has served a winner of it.
+
+    Whoever did that may have rolled back since, which must stand.
+    """
+    spec = registered(database, key).spec
+    if spec.promotion is None:
+        return True
+    registry = Registry(database)
+    own = {row.serving_id for row in registry.specs() if row.campaign_hash == spec.campaign_hash}
+    return any(
+        move.to_serving_id in own and not move.actor.startswith(ACTOR)
+        for move in registry.history(spec.promotion.alias)
+        if move.action != "rollback"
+    )
 
 
 def _newest_tags(instance: dg.DagsterInstance, asset: str, key: str) -> Mapping[str, str]:
@@ -111,7 +148,14 @@ def _newest_tags(instance: dg.DagsterInstance, asset: str, key: str) -> Mapping[
 
 
 def _runs(
-    instance: dg.DagsterInstance, job: str, key: str, statuses: list[dg.DagsterRunStatus]
+    instance: dg.DagsterInstance,
+    job: str,
+    key: str,
+    statuses: list[dg.DagsterRunStatus],
+    since: datetime | None = None,
 ) -> list[dg.DagsterRun]:
-    wanted = dg.RunsFilter(job_name=job, tags={_PARTITION: key}, statuses=statuses)
-    return list(instance.get_runs(wanted, limit=MAX_ATTEMPTS))
+    """Runs of a campaign, the newest first; of any status if none is named."""
+    wanted = dg.RunsFilter(
+        job_name=job, tags={_PARTITION: key}, statuses=statuses, created_after=since
+    )
+    return list(instance.get_runs(wanted))

@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from contracts.campaign import load_campaign
+from contracts.errors import ContractError
 from islandflow_jobs import campaign_run, serving_run
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
-from islandflow_resources.settings import choose_executor
+from islandflow_resources.settings import EXECUTORS, choose_executor
 
 campaign = typer.Typer(no_args_is_help=True, help="Run campaigns and look at them.")
 serving = typer.Typer(no_args_is_help=True, help="Published specs, aliases, promotion.")
@@ -46,16 +47,14 @@ def campaign_register(file: File) -> None:
 def campaign_run_(file: File, promote: Promote = True, executor: Executor = "") -> None:
     """Run a campaign: all trials, what they say, and the promotion of the winner."""
     spec = load_campaign(read_file(file))
-    if executor:
-        choose_executor(executor)
+    _choose(executor)
     _finish(campaign_run.run(ResourceSet.from_environment(), spec, promote=promote))
 
 
 @campaign.command("resume")
 def campaign_resume(name: Name, promote: Promote = True, executor: Executor = "") -> None:
     """Run a registered campaign again: what is recorded is found, the rest made."""
-    if executor:
-        choose_executor(executor)
+    _choose(executor)
     _finish(campaign_run.resume(ResourceSet.from_environment(), name, promote=promote))
 
 
@@ -127,10 +126,24 @@ def serving_history(alias: Alias) -> None:
     _print(serving_run.history(ResourceSet.from_environment(), alias))
 
 
+def _choose(executor: str) -> None:
+    """Use an executor for this run; none named, the environment's."""
+    if not executor:
+        return
+    if executor not in EXECUTORS:
+        said = f"there is no executor {executor!r}"
+        hint = f"write one of {', '.join(EXECUTORS)}"
+        raise ContractError("ARGUMENTS_INVALID", said, "--executor", (hint,))
+    choose_executor(executor)
+
+
 def _finish(ran: campaign_run.Ran) -> None:
-    _print(ran.lines)
-    if not ran.succeeded:
-        raise typer.Exit(1)
+    if ran.succeeded:
+        _print(ran.lines)
+        return
+    for line in ran.lines:
+        sys.stderr.write(f"{line}\n")
+    raise typer.Exit(1)
 
 
 def _print(lines: list[str]) -> None:

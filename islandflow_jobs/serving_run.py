@@ -67,6 +67,7 @@ def promote(
     from islandflow_resources.campaigns import registered
     from islandflow_resources.judgement import judged_now
     from islandflow_resources.published import draft
+    from islandflow_resources.registry import Registry
 
     store, database, runtime = resources.store, resources.database, resources.engine_runtime
     campaign = registered(database, name)
@@ -84,6 +85,9 @@ def promote(
     promotion.refuse_unproven(campaign, judged.dossier, decision)
     if is_dry_run:
         made = draft(store, database, campaign, judged.dossier, judged.stored.content_digest)
+        now = {row.alias: row.serving_id for row in Registry(database).aliases()}
+        if now.get(decision.alias) == made.serving_id:
+            return [f"would change nothing: {decision.alias} serves {made.serving_id}"]
         return [f"would publish {made.serving_id} and serve it as {decision.alias}"]
     done = promotion.promote(
         store, database, runtime, campaign, judged.dossier, judged.stored, decision

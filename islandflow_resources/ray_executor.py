@@ -118,27 +118,21 @@ class RayChunks:
         if not chunks:
             return
         cpus = _connect(self.settings.ray_address)
+        task = _task()
+        settings = replace(self.settings, threads=1)
         pending: deque[tuple[Sequence[TrialChunk], ray.ObjectRef]] = deque()
         try:
             for part in parts(chunks, cpus):
                 if len(pending) >= cpus * IN_FLIGHT_PER_CPU:
                     yield from self._finished(*pending.popleft())
-                pending.append((part, self._submit(part, run_id)))
+                pending.append((part, task.remote(settings, list(part), run_id, engine_digest())))
             while pending:
                 yield from self._finished(*pending.popleft())
         except ClusterUnavailableError:
             pending.clear()  # there is nobody left to take them back
             raise
         finally:
-            _cancel([task for _, task in pending])
-
-    def _submit(self, part: Sequence[TrialChunk], run_id: str) -> ray.ObjectRef:
-        import ray
-
-        options = {"name": TASK_NAME, "num_cpus": 1, "max_retries": MAX_RETRIES}
-        task = ray.remote(**options)(_run_part)
-        settings = replace(self.settings, threads=1)
-        return task.remote(settings, list(part), run_id, engine_digest())
+            _cancel([result for _, result in pending])
 
     def _finished(self, part: Sequence[TrialChunk], task: ray.ObjectRef) -> Iterator[MadeChunk]:
         """Wait for a task; its chunks."""
@@ -208,6 +202,13 @@ def make_part(
     return [TaskRow.of(one) for one in made]
 
 
+def _task() -> Any:
+    """`_run_part` as a task of Ray, announced to the cluster once for all its calls."""
+    import ray
+
+    return ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run_part).options(name=TASK_NAME)
+
+
 def _run_part(
     settings: Settings, part: Sequence[TrialChunk], run_id: str, digest: str
 ) -> tuple[str, list[TaskRow]]:
@@ -237,7 +238,9 @@ def _connect(address: str) -> int:
             ("install the extra: pip install 'islandflow[ray]'",),
         ) from error
     try:
-        if not ray.is_initialized():
+        if ray.is_initialized():
+            _reach(ray.get_runtime_context().gcs_address)
+        else:
             _reach(address)
             with _own_sigterm():
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

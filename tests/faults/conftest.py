@@ -10,7 +10,11 @@ from typing import Any
 
 import pytest
 
-from tests.faults.report import Report
+from tests.faults import campaigns
+from tests.faults.campaign_state import CampaignState
+from tests.faults.campaign_worker import Worker, run_worker
+from tests.faults.campaigns import CampaignHome, Pace
+from tests.faults.report import Report, Table
 from tests.journeys import children, homes
 from tests.journeys.conftest import forker, kernel_folder
 from tests.journeys.forker import Child, Forker
@@ -66,6 +70,62 @@ def undisturbed(
 def report(request: pytest.FixtureRequest, undisturbed: Undisturbed) -> Iterator[Report]:
     """Collects a line per kill and prints them as one table at the end."""
     lines = Report(undisturbed.run_s, len(undisturbed.state.objects))
+    yield lines
+    capture: Any = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        lines.print()
+
+
+@dataclass(frozen=True, slots=True)
+class WholeCampaign:
+    """What a campaign leaves that nobody disturbs, and how it went on."""
+
+    state: CampaignState
+    pace: Pace
+
+
+@pytest.fixture(scope="session")
+def finished_campaign(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> CampaignHome:
+    """A home with a small campaign whose winner the gate lets pass, and nobody has promoted."""
+    folder = tmp_path_factory.mktemp("finished") / "home"
+    small = campaigns.document(bars=1_000, seeds=1, listed=2)
+    campaign = campaigns.registered(forker, folder, small)
+    forker.run(campaign.run_unpromoted, campaign.environment).expect()
+    return campaign
+
+
+@pytest.fixture(scope="session")
+def campaign_home(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> CampaignHome:
+    """A home with a campaign long enough to be hit; it is run in copies."""
+    folder = tmp_path_factory.mktemp("campaign") / "home"
+    return campaigns.registered(forker, folder, campaigns.document())
+
+
+@pytest.fixture(scope="session")
+def whole_campaign(
+    campaign_home: CampaignHome,
+    finished_campaign: CampaignHome,
+    forker: Forker,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> WholeCampaign:
+    """One whole run, after a smaller one has compiled every kernel."""
+    assert finished_campaign.key != campaign_home.key
+    home = campaign_home.copied(tmp_path_factory.mktemp("whole") / "home", forker)
+    pace = campaigns.paced(home, forker)
+    return WholeCampaign(home.state, pace)
+
+
+@pytest.fixture(scope="session")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """The process that runs campaigns without Dagster, or dies in the middle of a promotion."""
+    with run_worker(tmp_path_factory.mktemp("worker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Iterator[Table]:
+    """Collects a line for each disturbance of a module, and prints them at its end."""
+    lines = Table(request.module.HEAD)
     yield lines
     capture: Any = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():

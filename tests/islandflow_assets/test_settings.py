@@ -3,9 +3,11 @@
 import pytest
 
 from contracts.backtest import SETTINGS, BacktestSettings
+from contracts.campaign import OBJECTIVES
 from contracts.document import load
 from contracts.errors import ContractError
-from islandflow_assets.settings import BacktestConfig
+from contracts.validation import MonteCarloSettings, WalkForwardSettings
+from islandflow_assets.settings import BacktestConfig, ValidationConfig, checked_together
 from tests.contracts.fixture_files import FOLDER
 
 
@@ -18,6 +20,8 @@ def test_every_setting_of_the_document_can_be_configured():
     wanted = load(SETTINGS, path.read_bytes(), "settings")
     slippage = wanted.costs.slippage
     config = BacktestConfig(
+        gap_policy=wanted.gap_policy,
+        lot_size=wanted.lot_size,
         initial_cash=wanted.initial_cash,
         bar_delay=wanted.bar_delay,
         fee_bps=wanted.costs.fee_bps,
@@ -49,3 +53,48 @@ def test_all_values_out_of_bounds_are_named_at_once():
     with pytest.raises(ContractError) as caught:
         BacktestConfig(initial_cash=-1.0, fee_bps=-1.0).document()
     assert len(caught.value.problems) == 2
+
+
+def test_the_defaults_of_validations_are_those_of_the_contract():
+    config = ValidationConfig()
+    assert config.monte_carlo.document() == {"paths": 1_000}
+    assert config.monte_carlo.fixed_paths == MonteCarloSettings().fixed_paths
+    assert config.walk_forward == WalkForwardSettings()
+    assert config.checked_objective == "sharpe"
+
+
+@pytest.mark.parametrize(
+    ("changed", "part", "loc"),
+    [
+        ({"method": "square"}, "monte_carlo", "/method"),
+        ({"block_bars": 0}, "monte_carlo", "/block_bars"),
+        ({"paths": 19}, "monte_carlo", "/paths"),
+        ({"ruin_drawdown": 1.5}, "monte_carlo", "/ruin_drawdown"),
+        ({"folds": 0}, "walk_forward", "/folds"),
+        ({"scheme": "sliding"}, "walk_forward", "/scheme"),
+        ({"purge_bars": -1}, "walk_forward", "/purge_bars"),
+        ({"embargo_bars": -1}, "walk_forward", "/embargo_bars"),
+        ({"objective": "max_drawdown"}, "checked_objective", "objective"),
+    ],
+)
+def test_a_setting_of_a_validation_out_of_bounds_is_refused_with_its_place(changed, part, loc):
+    with pytest.raises(ContractError) as caught:
+        getattr(ValidationConfig(**changed), part)
+    assert [problem.loc for problem in caught.value.problems] == [loc]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_whatever_a_campaign_maximises_a_validation_may(objective):
+    assert ValidationConfig(objective=objective).checked_objective == objective
+
+
+def test_what_is_read_together_is_given_in_order_or_refused_with_all_problems():
+    config = ValidationConfig()
+    assert checked_together(lambda: config.monte_carlo, lambda: config.walk_forward) == (
+        config.monte_carlo,
+        config.walk_forward,
+    )
+    wrong = ValidationConfig(paths=1, folds=0)
+    with pytest.raises(ContractError) as caught:
+        checked_together(lambda: wrong.monte_carlo, lambda: wrong.walk_forward)
+    assert [problem.loc for problem in caught.value.problems] == ["/paths", "/folds"]

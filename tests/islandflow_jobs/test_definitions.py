@@ -9,12 +9,23 @@ from islandflow_jobs.definitions import build_definitions, defs
 from islandflow_jobs.jobs import SCENARIO_INBOX
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.results import VERSION as RESULT_VERSION
+from tests.campaign_graph import ASSETS as CAMPAIGN_ASSETS
 from tests.graph import CALM, QUIET, write_json
 
-NAMES = [
-    *("backtest_result", "backtest_summary", "leaderboard", "scenario_dataset", "scenario_spec"),
-    *("screening_leaderboard", "screening_result", "strategy_ir", "strategy_spec"),
-]
+NAMES = sorted(
+    [
+        *(
+            "backtest_result",
+            "backtest_summary",
+            "leaderboard",
+            "scenario_dataset",
+            "scenario_spec",
+        ),
+        *("screening_leaderboard", "screening_result", "strategy_ir", "strategy_spec"),
+        *("monte_carlo_summary", "walk_forward_summary", "published_serving_spec"),
+        *CAMPAIGN_ASSETS,
+    ]
+)
 
 
 def test_dagster_finds_the_definitions_loadable():
@@ -39,7 +50,10 @@ def test_every_asset_and_check_says_what_it_is():
 
 
 def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
-    for name in ("research", "t0_screen", "t1_full", "register_inbox"):
+    for name in (
+        *("research", "t0_screen", "t1_full", "register_inbox"),
+        *("validation", "campaign", "promotion"),
+    ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
 
@@ -54,3 +68,20 @@ def test_a_replaced_resource_is_the_one_that_runs_use(graph, tmp_path):
     assert graph.scenario_keys[-1].startswith("elsewhere-")
     assert other.keys(SCENARIO_INBOX) == []
     assert graph.objects() == before
+
+
+def test_sensors_and_schedules_start_the_jobs_of_campaigns():
+    started = {one.name: [target.job_name for target in one.targets] for one in defs.sensors}
+    assert started["start_campaigns"] == ["campaign"]
+    assert started["promote_winners"] == ["promotion"]
+    assert {"inbox", "alert_failures", "alert_staleness"} <= started.keys()
+    assert {one.name: one.job_name for one in defs.schedules} == {
+        "materialise_missing": "research",
+        "finish_campaigns": "campaign",
+    }
+
+
+def test_a_campaign_is_one_partition_of_each_of_its_assets():
+    graph = defs.resolve_asset_graph()
+    for name in (*CAMPAIGN_ASSETS, "published_serving_spec"):
+        assert graph.get(dg.AssetKey(name)).partitions_def.name == "campaign"

@@ -7,8 +7,9 @@ import pytest
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import REGISTERED, SCENARIO_INBOX, STRATEGY_INBOX
+from islandflow_jobs.jobs import CAMPAIGN_INBOX, REGISTERED, SCENARIO_INBOX, STRATEGY_INBOX
 from tests.graph import CALM, CROSSOVER, QUIET, Run, market
+from tests.islandflow_resources.campaigning import document
 
 
 def drop(graph, inbox=SCENARIO_INBOX, **documents):
@@ -175,3 +176,40 @@ def test_documents_of_both_inboxes_are_run_end_to_end_by_the_tiers(graph):
         assert run.metadata(asset, "strategies") == {str(cell): 2}
         again = graph.run(cell, cell, job=job)
         assert again.metadata(asset, "hits") == {str(cell): 2}
+
+
+def test_a_campaign_may_name_what_was_dropped_together_with_it(graph):
+    drop(graph, SCENARIO_INBOX, fresh=CALM | {"id": "fresh", "duration_bars": 480})
+    drop(graph, STRATEGY_INBOX, fresh=CROSSOVER | {"id": "fresh"})
+    named = document(scenarios=["fresh"], strategies=[{"strategy": "fresh"}])
+    folder = graph.resources.store.root / CAMPAIGN_INBOX
+    folder.mkdir(parents=True)
+    lines = (f"{name}: {json.dumps(value)}" for name, value in named.items())
+    (folder / "night.yaml").write_text("\n".join(lines), "utf-8")
+    assert empty_the_inbox(graph).success
+    [key] = graph.instance.get_dynamic_partitions("campaign")
+    assert key.startswith("tiny-")
+    assert under(graph, "inbox/") == []
+    assert len(under(graph, REGISTERED)) == 3
+
+
+def test_a_broken_campaign_lies_in_quarantine_with_all_its_problems_and_blocks_nobody(graph):
+    broken = document(id="Bad Id", seeds="1-x", objective="luck")
+    unknown = document(scenarios=["nosuch"], strategies=[{"strategy": "nosuch"}])
+    drop(graph, CAMPAIGN_INBOX, broken=broken, unknown=unknown, text=b"a: [1,", good=document())
+    assert empty_the_inbox(graph).success
+    assert len(graph.instance.get_dynamic_partitions("campaign")) == 1
+    found = {
+        key.removeprefix(CAMPAIGN_INBOX): sorted(problem["loc"] for problem in problems)
+        for key, problems in errors_of(graph).items()
+    }
+    assert found["broken.json"] == ["/id", "/objective", "/seeds"]
+    assert found["unknown.json"] == ["/scenarios/0", "/strategies/0/strategy"]
+    assert len(found["text.json"]) == 1
+
+
+def test_a_campaign_in_the_wrong_inbox_is_told_where_it_belongs(graph):
+    drop(graph, STRATEGY_INBOX, lost=document())
+    assert empty_the_inbox(graph).success
+    [problem] = errors_of(graph)[f"{STRATEGY_INBOX}lost.json"]
+    assert CAMPAIGN_INBOX in problem["hints"][0]

@@ -2,9 +2,12 @@
 
 import pytest
 
+from contracts.campaign import campaign_from
 from contracts.errors import ContractError
 from islandflow_jobs import registration
+from islandflow_resources.campaign_index import CampaignIndex
 from tests.graph import CALM, MOODY, graph_of, market, registered_home, strategy
+from tests.islandflow_resources.campaigning import document
 
 
 def test_registering_adds_a_row_a_partition_and_the_documents_own_seed(graph):
@@ -65,3 +68,39 @@ def test_a_strategy_that_does_not_compile_is_refused_and_not_written(graph):
         registration.register_strategy(graph.resources.database, strategy(rules=rules))
     assert caught.value.code.startswith("DSL_")
     assert len(graph.resources.database.strategies()) == before
+
+
+def register_campaign(graph, **changes):
+    resources, spec = graph.resources, campaign_from(document(**changes))
+    return registration.register_campaign(resources.store, resources.database, graph.instance, spec)
+
+
+def test_a_campaign_becomes_a_row_a_document_and_a_partition_once(graph):
+    first, again = register_campaign(graph), register_campaign(graph)
+    assert (first[1], again[1]) == (True, False)
+    key = first[0].key
+    assert list(graph.instance.get_dynamic_partitions("campaign")) == [key]
+    assert graph.resources.store.exists(f"campaigns/{key}/campaign.json")
+    [row] = CampaignIndex(graph.resources.database).campaigns()
+    assert (row.campaign_key, row.campaign_hash) == (key, first[0].spec.campaign_hash)
+
+
+def test_a_campaign_keeps_what_it_referred_to_when_it_was_registered(graph):
+    strategies = [{"strategy": "crossover"}]
+    changes = {"scenarios": ["calm", "moody"], "strategies": strategies, "robustness": {
+        "overfitting": {"blocks": 2}, "walk_forward": None}}  # fmt: skip
+    campaign, _ = register_campaign(graph, **changes)
+    assert [one.partition_key for one in campaign.scenarios] == graph.scenario_keys
+    assert campaign.entrants[0][0] == strategy()
+    graph.register(market(CALM, id="later"))
+    assert register_campaign(graph, **changes)[0].key == campaign.key
+
+
+def test_a_campaign_with_problems_is_refused_with_all_of_them_and_not_written(graph):
+    before = graph.objects()
+    with pytest.raises(ContractError) as caught:
+        register_campaign(graph, scenarios=["nosuch"], strategies=[{"strategy": "nosuch"}])
+    places = [problem.loc for problem in caught.value.problems]
+    assert places == ["/scenarios/0", "/strategies/0/strategy"]
+    assert graph.objects() == before
+    assert list(graph.instance.get_dynamic_partitions("campaign")) == []

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import SCENARIO_INBOX, STRATEGY_INBOX
+from islandflow_jobs.jobs import CAMPAIGN_INBOX, SCENARIO_INBOX, STRATEGY_INBOX
 from islandflow_jobs.sensors import inbox
 from tests.graph import CALM, CROSSOVER, QUIET
 
@@ -29,7 +29,8 @@ def drop(graph, name, document, inbox=SCENARIO_INBOX):
 def test_an_empty_inbox_is_skipped(tick):
     skipped = tick()
     assert isinstance(skipped, dg.SkipReason)
-    assert STRATEGY_INBOX in skipped.skip_message
+    for place in (SCENARIO_INBOX, STRATEGY_INBOX, CAMPAIGN_INBOX):
+        assert place in skipped.skip_message
 
 
 def test_waiting_documents_start_one_registration(graph, tick):
@@ -46,6 +47,8 @@ def test_strategies_that_wait_start_a_registration_too(graph, tick):
     assert tick().tags == {"islandflow/documents": "1"}
     drop(graph, "a", CALM)
     assert tick().tags == {"islandflow/documents": "2"}
+    drop(graph, "a", {}, CAMPAIGN_INBOX)
+    assert tick().tags == {"islandflow/documents": "3"}
 
 
 def test_a_tick_writes_nothing(graph, tick):

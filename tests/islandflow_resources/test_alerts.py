@@ -162,7 +162,7 @@ def test_an_address_that_is_none_is_told_without_it(address):
 
 
 def test_the_address_is_not_part_of_what_a_log_shows_of_the_settings():
-    given = {"ISLANDFLOW_HOME": "/tmp/x", "ISLANDFLOW_ALERT_WEBHOOK": f"http://127.0.0.1/{SECRET}"}
+    given = {"ISLANDFLOW_HOME": "home", "ISLANDFLOW_ALERT_WEBHOOK": f"http://127.0.0.1/{SECRET}"}
     assert SECRET not in repr(load_settings(given))
 
 
@@ -173,9 +173,9 @@ def test_the_log_gets_every_alert(caplog):
 
 
 def test_the_environment_chooses_the_sinks():
-    alone = sinks(load_settings({"ISLANDFLOW_HOME": "/tmp/x"}))
+    alone = sinks(load_settings({"ISLANDFLOW_HOME": "home"}))
     assert [type(one) for one in alone] == [LogSink]
-    given = {"ISLANDFLOW_HOME": "/tmp/x", "ISLANDFLOW_ALERT_WEBHOOK": "http://127.0.0.1:1/x"}
+    given = {"ISLANDFLOW_HOME": "home", "ISLANDFLOW_ALERT_WEBHOOK": "http://127.0.0.1:1/x"}
     log, hook = sinks(load_settings(given))
     assert (type(log), hook) == (LogSink, WebhookSink("http://127.0.0.1:1/x"))
 

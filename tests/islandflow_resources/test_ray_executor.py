@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import re
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -302,3 +305,43 @@ def test_a_node_killed_at_work_costs_no_trial(two_nodes, in_process, tmp_path, c
     assert list(two_nodes.raylets) == [head]
     assert digests(trials) == in_process
     assert nodes(caplog)[head]
+
+
+@pytest.mark.faults
+def test_a_cluster_that_is_gone_is_given_up_before_ray_ends_the_process(cluster, tmp_path):
+    # The last test: nothing is left of the cluster. In a process of its own: Ray will end it.
+    resources = home(tmp_path)
+    executor = replace(on_ray(resources, cluster), silence_s=3.0)
+    (tmp_path / "work").write_bytes(pickle.dumps((executor, chunks_of(resources))))
+    driver = subprocess.Popen(
+        [sys.executable, "-c", LOSES_ITS_CLUSTER, str(tmp_path / "work")],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with driver:
+        assert any(line == "begun\n" for line in driver.stdout)
+        cluster.kill()
+        said = driver.communicate("lost\n", timeout=60)[0].splitlines()
+    assert [line for line in said if line.startswith("RAY_")] == ["RAY_UNAVAILABLE"] * 2
+
+
+LOSES_ITS_CLUSTER = """
+import os, pickle, sys
+from pathlib import Path
+
+from contracts.errors import UnavailableError
+
+executor, chunks = pickle.loads(Path(sys.argv[1]).read_bytes())
+made = executor.make(chunks, "run")
+next(made)
+print("begun", flush=True)
+sys.stdin.readline()
+for rest in (made, executor.make(chunks, "run")):
+    try:
+        list(rest)
+    except UnavailableError as error:
+        print(error.code, flush=True)
+os._exit(0)
+"""

@@ -7,7 +7,10 @@ import pytest
 
 from contracts.errors import ConfigurationError
 from islandflow_resources.settings import (
+    EXECUTORS,
+    PROMOTIONS,
     SETTINGS,
+    choose_executor,
     export_lines,
     load_settings,
     process_environment,
@@ -154,3 +157,42 @@ def test_the_table_has_one_row_per_setting_and_marks_the_secrets():
     assert [line.split("`")[1] for line in lines] == [row.name for row in SETTINGS]
     secret = [line.split("`")[1] for line in lines if "Secret." in line]
     assert secret == [row.name for row in SETTINGS if row.secret]
+
+
+def test_campaigns_run_in_this_process_and_are_promoted_unless_something_else_is_said():
+    settings = load_settings({})
+    assert (settings.executor, settings.promotion) == ("in_process", "on")
+    assert (settings.tracking_uri, settings.alert_webhook) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "choices"),
+    [("ISLANDFLOW_EXECUTOR", EXECUTORS), ("ISLANDFLOW_PROMOTION", PROMOTIONS)],
+)
+def test_a_choice_is_one_of_those_that_the_error_names(name, choices):
+    for choice in choices:
+        assert choice in vars_of(load_settings({name: choice}))
+    error = refused({name: "sometimes"})
+    assert error.loc == name
+    assert all(choice in error.hints[0] for choice in choices)
+
+
+@pytest.mark.parametrize("name", ["ISLANDFLOW_TRACKING_URI", "ISLANDFLOW_ALERT_WEBHOOK"])
+def test_an_address_is_one_of_http_and_its_secrets_are_not_repeated(name):
+    secret = "http://127.0.0.1:9/token-of-somebody"
+    assert "token-of-somebody" not in repr(load_settings({name: secret}))
+    error = refused({name: "ftp://127.0.0.1/token-of-somebody"})
+    assert error.loc == name
+    assert "token-of-somebody" not in str(error)
+
+
+def test_a_chosen_executor_holds_for_this_process_and_its_children(monkeypatch):
+    monkeypatch.setenv("ISLANDFLOW_EXECUTOR", "ray")
+    choose_executor("multiprocess")
+    assert load_settings().executor == "multiprocess"
+    assert process_environment(load_settings())["ISLANDFLOW_EXECUTOR"] == "multiprocess"
+
+
+def vars_of(settings):
+    """What a choice became."""
+    return {settings.executor, settings.promotion}

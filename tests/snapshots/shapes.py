@@ -54,7 +54,10 @@ def graph() -> dict[str, Any]:
             for one in repository.schedule_defs
         },
         "sensors": {
-            one.name: {"every_s": one.minimum_interval_seconds, "job": one.job_name}
+            one.name: {
+                "every_s": one.minimum_interval_seconds,
+                "jobs": sorted(target.job_name for target in one.targets),
+            }
             for one in repository.sensor_defs
         },
     }  # fmt: skip
