@@ -110,8 +110,8 @@ $(PEERS): $(STAMP) benchmarks/requirements.lock
 	fi
 	touch $(PEERS)
 
-faults: setup ## only the tests that kill, corrupt and race, with 20 kills of a run instead of 3
-	@FAULT_INSTANTS=20 $(BIN)/pytest -m faults
+faults: setup ## only the tests that kill, corrupt, stop and race, with 30 kills instead of 3 and outages of 20 s
+	@FAULT_INSTANTS=30 FAULT_OUTAGE_S=20 $(BIN)/pytest -m faults
 
 fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py

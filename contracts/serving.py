@@ -7,11 +7,12 @@ which alias is in the registry, so that the same inputs give the same `serving_i
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.backtest import BacktestSettings
+from contracts.canonical import Document
 from contracts.digest import Digest, document_digest
 from contracts.document import Integer, Model, Number, Slug
 from contracts.problems import broken_rule
@@ -111,6 +112,10 @@ class PublishedServingSpec(Model):
                     "strategy", "params", name,
                 )  # fmt: skip
         return self
+
+    def document(self) -> Document:
+        """The whole document, defaults written out: what is served must not follow a later one."""
+        return cast(Document, self.model_dump(mode="json", by_alias=True))
 
     @property
     def serving_id(self) -> str:

@@ -77,7 +77,7 @@ def verify_serving(store: ObjectStore, database: Database, name: str) -> list[st
     same = spec.source.engine_digest == engine_digest()
     engine = "by this engine" if same else "by an engine of other sources and equal results"
     return [
-        f"verified {spec.serving_id}",
+        f"verified {row.serving_id}",
         f"campaign {spec.source.campaign_key}, gate report and evidence are whole",
         f"{evidence.num_rows} datasets recomputed from their seeds, and all metrics on them",
         f"published {engine}",

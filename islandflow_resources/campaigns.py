@@ -6,6 +6,7 @@ with the documents that it refers to written out, so that no later registration 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -134,7 +135,9 @@ def ready(spec: CampaignSpec, database: Database) -> ReadyCampaign:
         for one, strategy in zip(spec.strategies, strategies, strict=True)
     ]
     update = {"scenarios": tuple(markets), "strategies": tuple(entrants)}
-    return ReadyCampaign(spec.model_copy(update=update))
+    whole = canonical_json(spec.model_copy(update=update).document())
+    # In the order of its canonical form, as it will be registered: identities follow that order.
+    return ReadyCampaign(campaign_from(json.loads(whole)))
 
 
 def register(campaign: ReadyCampaign, store: ObjectStore, database: Database) -> bool:

@@ -16,7 +16,7 @@ from contracts.backtest import METRICS
 from contracts.canonical import canonical_json
 from contracts.columns import EVIDENCE, TRIAL_CHUNKS, TRIALS
 from contracts.digest import bare, checked_digest, document_digest
-from contracts.document import load
+from contracts.document import validate as validated
 from contracts.errors import ContractError, IntegrityError
 from contracts.serving import (
     PUBLISHED,
@@ -35,7 +35,7 @@ from islandflow_resources.campaign_robustness import strategies_of
 from islandflow_resources.campaign_trials import CHUNK_TABLE
 from islandflow_resources.campaigns import ReadyCampaign
 from islandflow_resources.database import Database
-from islandflow_resources.derived import read_table
+from islandflow_resources.derived import read_document, read_table
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.results import VERSION as BACKTEST_VERSION
 from islandflow_resources.strategies import compiled_at
@@ -133,15 +133,11 @@ def read_published(store: ObjectStore, serving_id: str) -> PublishedServingSpec:
         ``SERVING_TAMPERED``.
     """
     key = spec_key(checked_digest(serving_id))
-    data = store.get(key)
     try:
-        spec = load(PUBLISHED, data, "serving")
-        whole = spec.serving_id == serving_id and _text(spec) == data
-    except (ContractError, ValueError) as error:
+        # By its bytes and not by what this release would write: a later field changes no id.
+        return validated(PUBLISHED, read_document(store, key, serving_id), "serving")
+    except (ContractError, IntegrityError, ValueError) as error:
         raise _tampered(store, key, serving_id) from error
-    if whole:
-        return spec
-    raise _tampered(store, key, serving_id)
 
 
 def read_evidence(store: ObjectStore, spec: PublishedServingSpec) -> pa.Table:

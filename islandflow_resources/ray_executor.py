@@ -206,7 +206,9 @@ def _task() -> Any:
     """`_run_part` as a task of Ray, announced to the cluster once for all its calls."""
     import ray
 
-    return ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run_part).options(name=TASK_NAME)
+    # Ray fills the nearest node first, and would leave another idle while short tasks queue.
+    spread = {"name": TASK_NAME, "scheduling_strategy": "SPREAD"}
+    return ray.remote(num_cpus=1, max_retries=MAX_RETRIES)(_run_part).options(**spread)
 
 
 def _run_part(

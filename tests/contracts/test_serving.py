@@ -14,7 +14,7 @@ from tests.contracts.fixture_files import document, valid_files
 from tests.properties import documents
 
 (FILE,) = valid_files("published_serving_spec")
-FROZEN = "sha256:f27835ed2d3e2a2e9acbfb8b9af01d8b03ad2bf42997eb88f62d8e19ab101734"
+FROZEN = "sha256:0261db0fe0419186e2b5790f95b793d5f7818c81d3436792acc162af89a24e94"
 OTHERS = {
     "sha256:": "sha256:" + "e" * 64,
     "blake3:": "blake3:" + "e" * 64,

@@ -1,6 +1,6 @@
 """``kill -9`` of a run at instants over its whole length, and the run after it.
 
-Three instants in the suite; ``make faults`` takes twenty and prints the table of docs/faults.md.
+Three instants in the suite; ``make faults`` takes thirty and prints the table of docs/faults.md.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ def load(folder: Path) -> None:
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         _use_every_kernel(folder / "objects")
+        _use_kernels_of_campaigns(folder / "campaign")
         (folder / "compiled").touch()
 
 
@@ -70,6 +71,18 @@ def _use_every_kernel(objects: Path) -> None:
         ref = results.ResultRef(strategy, program, BacktestSettings(), data)
         [outcome] = backtest.run([data.bars], [results.evaluation(ref)])
         results.publish(store, ref, outcome)
+
+
+def _use_kernels_of_campaigns(folder: Path) -> None:
+    """Run a tiny campaign up to the verdict on its winner."""
+    # Imported here: it settles where kernels lie, unless that is done.
+    from tests.islandflow_resources.campaigning import Home
+
+    home = Home.embedded(folder)
+    campaign = home.ready()
+    home.trials(campaign)
+    home.judged(campaign)
+    home.database.dispose()
 
 
 if __name__ == "__main__":
