@@ -320,6 +320,7 @@ def test_a_cluster_that_is_gone_is_given_up_before_ray_ends_the_process(cluster,
         stdout=subprocess.PIPE,
         text=True,
     )
+    leave()
     with driver:
         assert any(line == "begun\n" for line in driver.stdout)
         cluster.kill()
