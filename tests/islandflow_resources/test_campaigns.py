@@ -1,12 +1,16 @@
 """Campaigns checked whole before the first trial, and registered with all that they refer to."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from contracts.campaign import campaign_from
+from contracts.campaign import campaign_from, load_campaign
 from contracts.canonical import canonical_json
 from contracts.errors import ContractError, NotFoundError
 from contracts.strategy import strategy_from
 from islandflow_resources import campaigns
+from islandflow_resources.campaign_trials import listed_chunks
 from islandflow_resources.models import Scenario, Strategy
 from tests.graph import market
 from tests.islandflow_resources.campaigning import (
@@ -187,3 +191,23 @@ def test_later_registrations_do_not_change_a_registered_campaign(home):
     assert campaigns.registered(home.database, campaign.key).scenarios == campaign.scenarios
     with pytest.raises(ContractError, match="SCENARIO_AMBIGUOUS"):
         campaigns.ready(spec, home.database)
+
+
+def test_the_campaign_of_the_documentation_is_ready_to_run(home):
+    page = (Path(__file__).parents[2] / "docs" / "campaigns.md").read_text("utf-8")
+    [text] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    ready = campaigns.ready(load_campaign(text), home.database)
+    assert (ready.sets, len(ready.cells)) == (25, 10)
+
+
+def test_the_order_in_which_parameters_are_written_changes_nothing(home):
+    params = {"slow": {"default": 20, "min": 20, "max": 40, "step": 20}, **CROSSING["params"]}
+    search = {"search": {"method": "random", "trials": 5}}
+    there, back = (
+        home.ready(strategies=[entrant(params=dict(pairs)) | search])
+        for pairs in (params.items(), reversed(params.items()))
+    )
+    assert there.key == back.key
+    assert [chunk.sets.set_ids for chunk in listed_chunks(there)] == [
+        chunk.sets.set_ids for chunk in listed_chunks(back)
+    ]
