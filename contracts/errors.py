@@ -129,3 +129,7 @@ class StoreUnavailableError(UnavailableError):
 
 class DatabaseUnavailableError(UnavailableError):
     """The database is away, restarting, or locked."""
+
+
+class ClusterUnavailableError(UnavailableError):
+    """The cluster that computes is away, or was lost at work."""

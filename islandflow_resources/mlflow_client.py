@@ -227,6 +227,8 @@ def reason(error: BaseException, uri: str) -> str:
     refused = re.search(r"\[Errno -?\d+\] ([^'\")>]+)", text)
     if refused:
         return f"it does not answer: {refused[1]}"
+    if "without response" in text or "Connection aborted" in text:
+        return "it does not answer: it closed the connection"
     if "timed out" in text or "timeout" in text:
         return f"it does not answer within {REQUEST_S} s"
     return text[:300] or type(error).__name__

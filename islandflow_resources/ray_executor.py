@@ -22,7 +22,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from contracts.errors import ConfigurationError, Problem, UnavailableError
+from contracts.errors import ClusterUnavailableError, ConfigurationError, Problem
 from engine.digest import engine_digest
 from islandflow_resources.models import Artefact
 from islandflow_resources.resource_set import ResourceSet
@@ -48,10 +48,6 @@ _REACH_S = 5.0
 _WATCH_S = 2.0
 _PLACE = "ISLANDFLOW_RAY_ADDRESS"
 _LOG = logging.getLogger("islandflow.ray_executor")
-
-
-class ClusterUnavailableError(UnavailableError):
-    """The Ray cluster does not answer, has no processors, or lost a task again and again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ def test_only_what_is_away_for_now_may_be_tried_again():
         "UnavailableError",
         "StoreUnavailableError",
         "DatabaseUnavailableError",
+        "ClusterUnavailableError",
     }
 
 
