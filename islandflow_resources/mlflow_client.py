@@ -208,6 +208,9 @@ def is_finished(record: Any) -> bool:
     return record.info.status == _FINISHED
 
 
+_BROKEN_OFF: Final = ("without response", "Connection aborted", "Connection broken")
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether another attempt may help: no answer, too many requests, or the server's own fault."""
     if isinstance(error, ConfigurationError):
@@ -227,8 +230,8 @@ def reason(error: BaseException, uri: str) -> str:
     refused = re.search(r"\[Errno -?\d+\] ([^'\")>]+)", text)
     if refused:
         return f"it does not answer: {refused[1]}"
-    if "without response" in text or "Connection aborted" in text:
-        return "it does not answer: it closed the connection"
+    if any(broken in text for broken in _BROKEN_OFF):
+        return "it does not answer: it broke off the connection"
     if "timed out" in text or "timeout" in text:
         return f"it does not answer within {REQUEST_S} s"
     return text[:300] or type(error).__name__
