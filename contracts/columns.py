@@ -273,6 +273,21 @@ WALK_FORWARD = TableSchema(
     ),
 )
 
+MBO_EVENTS = TableSchema(
+    "mbo_events",
+    "1",
+    (
+        Column("ts_ns", "int64", "time of the exchange, nanoseconds since 1970-01-01 UTC"),
+        Column("action", "string", "A add, C cancel, M modify, F fill, T trade, R clear, N none"),
+        Column("side", "string", "B bid, A ask, N neither"),
+        Column("order_id", "int64", "id of the order, the bits of an unsigned number"),
+        Column("price_int", "int64", "price, 1e-9 of the quote currency"),
+        Column("size", "int64", "lots"),
+        Column("flags", "int32", "bit 32: of a snapshot, bit 128: last of its event"),
+        Column("sequence", "int64", "number of the feed's message, 0 if there is none"),
+    ),
+)
+
 SCHEMAS = (
     BARS,
     LABELS,
@@ -288,4 +303,5 @@ SCHEMAS = (
     CAMPAIGN_LEADERBOARD,
     MONTE_CARLO,
     WALK_FORWARD,
+    MBO_EVENTS,
 )

@@ -1,0 +1,1 @@
+"""Order books from market-by-order events: apply, check, read levels."""

@@ -1,0 +1,1 @@
+"""Pressure and vacuum around the best prices: one dense grid a bin."""

@@ -1,0 +1,1 @@
+"""Synthetic event streams of a scenario and a seed."""
