@@ -39,6 +39,15 @@ def kernel(function: _F) -> _F:
     return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
 
 
+def inlined(function: _F) -> _F:
+    """Compile a kernel into its callers: for short ones on the hot path of another.
+
+    There LLVM sees that arrays which the outermost kernel has `borrowed` need no counting,
+    and a call's dozens of arguments (seven an array) disappear.
+    """
+    return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[no-any-return]
+
+
 def float_from_bits(bits: int) -> float:
     """IEEE double whose 64 bits are `bits` (interpreted twin of the intrinsic)."""
     import struct

@@ -18,6 +18,10 @@ TIME_OFF_GRID: Final = 6
 VOLUME_OUT_OF_RANGE: Final = 7
 CASH_BELOW_MARGIN: Final = 8
 NOT_CONSERVED: Final = 9
+TABLE_FULL: Final = 10
+CELLS_FULL: Final = 11
+OUTPUT_FULL: Final = 12
+TIME_JUMPS: Final = 13
 
 REASONS: Final[dict[int, str]] = {
     NOT_FINITE: "a price is not finite",

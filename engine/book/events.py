@@ -8,8 +8,7 @@ is in ``engine.book.kernels`` and, in words, in ``docs/order-book.md``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Self, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +38,7 @@ PRICE_UNIT: Final = 1_000_000_000
 NO_PRICE: Final = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(NamedTuple):
     """Rows of market-by-order events.
 
     Attributes
@@ -75,10 +73,10 @@ class Events:
         """Number of events."""
         return int(self.ts_ns.shape[0])
 
-    def part(self, start: int, stop: int) -> Self:
+    def part(self, start: int, stop: int) -> Events:
         """Rows ``start … stop − 1``, as views."""
         rows = slice(start, stop)
-        return type(self)(
+        return Events(
             self.ts_ns[rows],
             self.action[rows],
             self.side[rows],
