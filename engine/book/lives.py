@@ -61,9 +61,7 @@ def write_order(
 
 
 @inlined
-def enter(
-    state: BookState, order_id: int, side: int, price_int: int, size: int, slot: int
-) -> None:
+def enter(state: BookState, order_id: int, side: int, price_int: int, size: int, slot: int) -> None:
     """A new order; its id must not be in the table."""
     row = take_row(state.orders, order_id)
     state.book[at.ORDERS] += 1
@@ -74,9 +72,7 @@ def enter(
 def withdraw(state: BookState, row: int) -> None:
     """Take an order's lots off its slot; its row stays."""
     orders = state.orders
-    shift_depth(
-        state, orders[row, at.SLOT], orders[row, at.SIDE], -orders[row, at.QUANTITY], -1
-    )
+    shift_depth(state, orders[row, at.SLOT], orders[row, at.SIDE], -orders[row, at.QUANTITY], -1)
 
 
 @inlined

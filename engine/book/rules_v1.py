@@ -57,7 +57,8 @@ def modify(state: BookState, order_id: int, side: int, price_int: int, size: int
         enter(state, order_id, side, price_int, size, to)
         scan_raw(state)
         return
-    if side in (BID, ASK) and side != orders[row, at.SIDE]:
+    kept = orders[row, at.SIDE]
+    if side in (BID, ASK) and kept in (BID, ASK) and side != kept:
         note(state, at.SIDE_CHANGE)
     slot, quantity = orders[row, at.SLOT], orders[row, at.QUANTITY]
     withdraw(state, row)

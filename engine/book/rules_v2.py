@@ -85,7 +85,11 @@ def modify(state: BookState, order_id: int, side: int, price_int: int, size: int
     if side in (BID, ASK) and side != kept:
         note(state, at.SIDE_CHANGE)
         kept = side
-    slot, quantity, awaited = orders[row, at.SLOT], orders[row, at.QUANTITY], orders[row, at.AWAITED]
+    slot, quantity, awaited = (
+        orders[row, at.SLOT],
+        orders[row, at.QUANTITY],
+        orders[row, at.AWAITED],
+    )
     if size == 0:
         touch(state, slot, 0, quantity - awaited, 0)
         leave(state, row)

@@ -93,6 +93,8 @@ class Grid:
             self.cells.sync({}, {})
         if outcome.moved:
             self.cells.restart()
+            self.flows.clear()
+            self.flow_rows.clear()
         if outcome.synced:
             self.cells.sync(bids, asks)
         now = (outcome.time_ns, self.book.event_count)

@@ -242,11 +242,7 @@ class Book:
         order = Order(event.side, event.price_int, event.size, self.slot(event.price_int))
         self.orders[event.order_id] = order
         self.shift_depth(order, order.quantity)
-        self.count_out_of_range(order)
         return order
-
-    def count_out_of_range(self, order: Order) -> None:
-        self.anomalies["out_of_range"] += self.anchor is not None and order.slot == -1
 
     def cancel(self, event: Event) -> list[Touch]:
         order = self.orders.get(event.order_id)
@@ -303,7 +299,7 @@ class Book:
             self.rescan_raw()
         return [(order.slot, 0, 0, event.size)]
 
-    # Anomalies (2.4), all but out_of_range and crossed, which the outcome of the event decides
+    # Anomalies (2.4), all but crossed, which the outcome of the event decides
 
     def count_anomalies(self, event: Event) -> None:
         order = self.orders.get(event.order_id)
@@ -319,10 +315,11 @@ class Book:
             and event.size > order.quantity - order.awaited,
             "zero_size": event.action in set("ACMF") and event.size == 0,
             "bad_side": states and event.side not in {"A", "B"},
-            "side_change": event.action == "M"
-            and order
-            and {order.side, event.side} == {"A", "B"},
+            "side_change": event.action == "M" and order and {order.side, event.side} == {"A", "B"},
             "off_tick": states and event.price_int % self.tick_int != 0,
+            "out_of_range": states
+            and self.anchor is not None
+            and self.slot(event.price_int) == -1,
         } | self.regressions(event)
         for name, happened in found.items():
             self.anomalies[name] += bool(happened)

@@ -168,8 +168,10 @@ class StateModel:
 
     def push(self, state5_codes: Mapping[int, int]) -> dict:
         """Give the columns ``state_model_*`` of a bin."""
+        # Outwards from the middle, so that both halves of a window have the same sum to the bit.
+        outwards = sorted(self.weights, key=abs)
         intensity = {
-            code: sum(weight for k, weight in self.weights.items() if state5_codes[k] == code)
+            code: sum(self.weights[k] for k in outwards if state5_codes[k] == code)
             for code in CODES
         }
         c = self.config
@@ -183,7 +185,7 @@ class StateModel:
             "bull_intensity": bull,
             "bear_intensity": bear,
             "mixed_intensity": intensity[0],
-            "dominant_state5_code": max(CODES, key=lambda code: intensity[code]),
+            "dominant_state5_code": max(reversed(CODES), key=lambda code: intensity[code]),
         }
         return {f"state_model_{name}": value for name, value in fields.items()}
 

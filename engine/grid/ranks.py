@@ -1,0 +1,118 @@
+"""Sorted windows: one value in, one out, and the robust z of the latest.
+
+The window is kept sorted by shifting, which for a few hundred doubles is faster than any
+tree. Median is a look-up; the median of the absolute deviations is the middle of two
+sorted runs, found by bisection.
+"""
+
+from __future__ import annotations
+
+import math
+
+from engine.arrays import Floats
+from engine.jit import inlined, kernel
+
+MAD_TO_SIGMA = 1.4826
+
+
+@kernel
+def enter(ranks: Floats, filled: int, value: float) -> None:
+    """Insert a value into the first `filled` values, which are sorted."""
+    at = filled
+    while at > 0 and ranks[at - 1] > value:
+        ranks[at] = ranks[at - 1]
+        at -= 1
+    ranks[at] = value
+
+
+@kernel
+def exchange(ranks: Floats, old: float, new: float) -> None:
+    """Replace a value of a full window, in place and in order."""
+    low, high = 0, ranks.shape[0]
+    while low < high:
+        middle = (low + high) // 2
+        if ranks[middle] < old:
+            low = middle + 1
+        else:
+            high = middle
+    last = ranks.shape[0] - 1
+    while low < last and ranks[low + 1] < new:
+        ranks[low] = ranks[low + 1]
+        low += 1
+    while low > 0 and ranks[low - 1] > new:
+        ranks[low] = ranks[low - 1]
+        low -= 1
+    ranks[low] = new
+
+
+@inlined
+def median(ranks: Floats, filled: int) -> float:
+    """Median of the first `filled` values, which are sorted."""
+    half = filled // 2
+    if filled % 2 == 1:
+        return ranks[half]
+    return 0.5 * (ranks[half - 1] + ranks[half])
+
+
+@kernel
+def deviation(ranks: Floats, filled: int, centre: float, order: int) -> float:
+    """Absolute deviation from the median that has `order` smaller ones.
+
+    Downwards from the middle the deviations rise, and upwards too: two sorted runs, of
+    which the wanted number of smallest is split by bisection.
+    """
+    below = filled // 2
+    above = filled - below
+    wanted = order + 1
+    low, high = max(0, wanted - above), min(wanted, below)
+    while low < high:
+        taken = (low + high) // 2
+        # Too few from below if the next one there is smaller than the last taken above.
+        if centre - ranks[below - 1 - taken] < ranks[below + wanted - taken - 1] - centre:
+            low = taken + 1
+        else:
+            high = taken
+    from_above = wanted - low
+    largest = 0.0
+    if low > 0:
+        largest = centre - ranks[below - low]
+    if from_above > 0:
+        largest = max(largest, ranks[below + from_above - 1] - centre)
+    return largest
+
+
+@kernel
+def scale_of(ranks: Floats, filled: int, centre: float) -> float:
+    """1.4826 times the median absolute deviation."""
+    half = filled // 2
+    mad = deviation(ranks, filled, centre, half)
+    if filled % 2 == 0:
+        mad = 0.5 * (deviation(ranks, filled, centre, half - 1) + mad)
+    return MAD_TO_SIGMA * mad
+
+
+@inlined
+def robust_z(ranks: Floats, filled: int, value: float, least: int, floor: float) -> float:
+    """Distance from the median in robust sigmas, 0 where they are not above a floor."""
+    if filled < least:
+        return 0.0
+    centre = median(ranks, filled)
+    scale = scale_of(ranks, filled, centre)
+    return (value - centre) / scale if scale > floor else 0.0
+
+
+@kernel
+def plain_z(ring: Floats, filled: int, newest: int, value: float) -> float:
+    """Distance from the mean in population standard deviations, oldest value first."""
+    size = ring.shape[0]
+    first = newest - filled + 1
+    total = 0.0
+    for i in range(filled):
+        total += ring[(first + i) % size]
+    mean = total / filled
+    squares = 0.0
+    for i in range(filled):
+        gap = ring[(first + i) % size] - mean
+        squares += gap * gap
+    deviation_ = math.sqrt(squares / filled)
+    return (value - mean) / deviation_ if deviation_ > 1e-12 else 0.0
