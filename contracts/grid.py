@@ -146,8 +146,7 @@ class RuntimeConfig(Model):
             ),
             (
                 self.projection_horizons_ms in (None, self.horizons_ms),
-                f"projection_horizons_ms is not {list(self.horizons_ms)}, "
-                "the horizons in bins times the width of a bin",
+                f"projection_horizons_ms is not {list(self.horizons_ms)}: bins times their width",
                 "leave it out: it is derived",
             ),
             (

@@ -106,16 +106,18 @@ def raise_raw(state: BookState, side: int, price_int: int) -> None:
 @kernel
 def raw_best(state: BookState) -> tuple[int, int]:
     """Best prices over all orders with a positive quantity, in range or not; 0 for none."""
-    bid, ask = 0, 0
+    bid, ask, bids, asks = 0, 0, 0, 0
     orders = state.orders
     for row in range(orders.shape[0]):
         if orders[row, at.USED] == 0 or orders[row, at.QUANTITY] <= 0:
             continue
         side, price_int = orders[row, at.SIDE], orders[row, at.PRICE]
-        if side == BID and (bid == 0 or price_int > bid):
-            bid = price_int
-        if side == ASK and (ask == 0 or price_int < ask):
-            ask = price_int
+        if side == BID:
+            bid = price_int if bids == 0 else max(bid, price_int)
+            bids += 1
+        if side == ASK:
+            ask = price_int if asks == 0 else min(ask, price_int)
+            asks += 1
     return bid, ask
 
 
@@ -130,7 +132,8 @@ def scan_raw(state: BookState) -> None:
 @inlined
 def anchor_at(state: BookState, bid: int, ask: int) -> int:
     """Anchor in ticks in the middle of two prices."""
-    return int(math.floor((bid + ask) / (2.0 * state.book[at.TICK]) + 0.5))
+    tick_int = float(state.book[at.TICK])
+    return math.floor((bid + ask) / (2.0 * tick_int) + 0.5)
 
 
 @kernel

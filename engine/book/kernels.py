@@ -142,12 +142,12 @@ def apply_row(state: BookState, events: Events, row: int) -> int:
     """`apply` for a row of a batch."""
     return apply(
         state,
-        np.int64(events.action[row]),
-        np.int64(events.side[row]),
+        np.int64(events.action[row]),  # pyright: ignore[reportArgumentType] - int() would be uint64
+        np.int64(events.side[row]),  # pyright: ignore[reportArgumentType]
         events.order_id[row],
         events.price_int[row],
         events.size[row],
-        np.int64(events.flags[row]),
+        np.int64(events.flags[row]),  # pyright: ignore[reportArgumentType]
     )
 
 

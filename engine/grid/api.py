@@ -31,6 +31,7 @@ from engine.grid.spectrum import BEHIND
 VERSION: Final = "1"
 _FIRST_CELLS = 256
 _ROOM_BINS = 128
+_FEW_EVENTS = 64
 
 
 class Bins:
@@ -102,11 +103,12 @@ class GridMachine:
             model_rings=np.zeros((3, window)),
             model_ranks=np.zeros((3, window)),
         )
+        self._spare = self._room(1)
 
     def push(self, events: Events) -> Iterator[Bins]:
         """Take events in order; closed bins come out as they close.
 
-        The iterator must be run to its end for all events to be taken. Each item has
+        Events are taken as the iterator is run, which must be to its end. Each item has
         arrays of its own.
 
         Raises
@@ -118,15 +120,20 @@ class GridMachine:
         """
         batch = prepared(events)
         self._check(batch)
-        row = 0
+        return self._taken(batch)
+
+    def _taken(self, batch: Events) -> Iterator[Bins]:
+        few = batch.rows <= _FEW_EVENTS
+        row, room = 0, self._spare if few else self._room(_ROOM_BINS)
         while True:
-            room = self._room(min(_ROOM_BINS, self._bins_wanted(batch, row)))
             code, row, written = run(self.state, batch, room, row, 0)
             while code in (status.TABLE_FULL, status.CELLS_FULL):
                 self._grow(code)
                 code, row, written = run(self.state, batch, room, row, written)
             if written:
                 yield Bins(room, written, self.names)
+                room = self._room(room.ints.shape[0])
+                self._spare = room if few else self._spare
             if code == status.TIME_JUMPS:
                 self._refuse_jump(batch, row)
             if code == status.OK:
@@ -184,7 +191,7 @@ class GridMachine:
         used = state.frame[at.ACTIVE]
         shown = np.flatnonzero(state.cells.any(axis=1) | (state.times[:, at.ROW] >= 0))
         deep = np.flatnonzero(market.depth.any(axis=1))
-        return {
+        frozen: dict[str, npt.NDArray[Any]] = {
             "book": market.book,
             "orders": live_orders(market),
             "deep": deep,
@@ -198,6 +205,7 @@ class GridMachine:
             "model_rings": state.model_rings,
             "model_ranks": state.model_ranks,
         }
+        return {name: array.copy() for name, array in frozen.items()}
 
     def thaw(self, frozen: Mapping[str, npt.NDArray[Any]]) -> None:
         """Go on from what `freeze` gave, of a machine with the same configuration.
@@ -210,9 +218,7 @@ class GridMachine:
         size = _FIRST_CELLS
         while size < used + 2:
             size *= 2
-        self.state = self.state._replace(
-            market=self._thawed_book(frozen), **self._row_arrays(size)
-        )
+        self.state = self.state._replace(market=self._thawed_book(frozen), **self._row_arrays(size))
         state = self.state
         for name in ("frame", "model", "model_rings", "model_ranks"):
             getattr(state, name)[:] = frozen[name]
@@ -233,23 +239,15 @@ class GridMachine:
 
     def _check(self, events: Events) -> None:
         for name, column in (("ts_ns", events.ts_ns), ("size", events.size)):
-            bad = np.flatnonzero(column < 0)
-            if bad.size:
-                raise ContractError(
-                    "MBO_VALUE_INVALID",
-                    f"the events cannot be taken: {name} is {column[bad[0]]}, below 0",
-                    f"row {self.event_count + int(bad[0])}",
-                    ("give times since 1970 in nanoseconds and sizes in lots",),
-                )
-
-    def _bins_wanted(self, events: Events, row: int) -> int:
-        """How many bins the rest of a batch may close, so that little room is made for few."""
-        frame = self.state.frame
-        if row >= events.rows:
-            return 0
-        open_until = frame[at.BIN_END] if frame[at.STARTED] else int(events.ts_ns[row])
-        latest = int(events.ts_ns[row:].max())
-        return max(0, (latest - int(open_until)) // int(frame[at.WIDTH_NS]) + 2)
+            if column.min(initial=0) >= 0:
+                continue
+            row = int(np.argmax(column < 0))
+            raise ContractError(
+                "MBO_VALUE_INVALID",
+                f"the events cannot be taken: {name} is {column[row]}, below 0",
+                f"row {self.event_count + row}",
+                ("give times since 1970 in nanoseconds and sizes in lots",),
+            )
 
     def _room(self, bins: int) -> GridOutput:
         rows = 2 * int(self.state.frame[at.RADIUS]) + 1

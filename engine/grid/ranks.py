@@ -115,4 +115,4 @@ def plain_z(ring: Floats, filled: int, newest: int, value: float) -> float:
         gap = ring[(first + i) % size] - mean
         squares += gap * gap
     deviation_ = math.sqrt(squares / filled)
-    return (value - mean) / deviation_ if deviation_ > 1e-12 else 0.0
+    return float((value - mean) / deviation_) if deviation_ > 1e-12 else 0.0

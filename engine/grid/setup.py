@@ -78,7 +78,7 @@ def spatial_weights(runtime: RuntimeConfig) -> Floats:
         nearness = 1.0 / np.maximum(np.abs(k), 1) ** runtime.state_model_spatial_decay_power
         weights = weights * nearness
     weights = weights / weights.sum()
-    masks = (k < 0, k == 0, k > 0, k == k)
+    masks = (k < 0, k == 0, k > 0, abs(k) <= radius)
     return np.array([lane_sum(weights * mask) for mask in masks])
 
 

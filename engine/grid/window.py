@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from engine.book.layout import ANCHOR, BEST_ASK, BEST_BID, EVENTS, ORDERS, TICK, VALID
 from engine.book.depth import slot_of
+from engine.book.layout import ANCHOR, BEST_ASK, BEST_BID, EVENTS, ORDERS, TICK, VALID
 from engine.grid import layout as at
 from engine.grid.layout import CELL_COLUMNS, GridOutput, GridState
 from engine.grid.model import dominant, update_model
@@ -26,7 +26,8 @@ def spot_of(state: GridState) -> int:
     bid, ask = book[BEST_BID], book[BEST_ASK]
     if bid <= 0 or ask <= 0:
         return 0
-    return int(math.floor(((bid + ask) / 2.0) / book[TICK] + 0.5)) * book[TICK]
+    tick_int = int(book[TICK])
+    return math.floor(((bid + ask) / 2.0) / tick_int + 0.5) * tick_int
 
 
 @inlined
@@ -40,7 +41,7 @@ def move(state: GridState, now: int, before: int) -> int:
     """Move of a best price in ticks; 0 where either is missing."""
     if not state.frame[at.HAS_BEFORE] or now <= 0 or before <= 0:
         return 0
-    return int(round((now - before) / state.market.book[TICK]))
+    return round((now - before) / float(state.market.book[TICK]))
 
 
 @inlined
@@ -87,7 +88,7 @@ def _write_fields(state: GridState, out: GridOutput, bin_: int, row: int, slot: 
     cubic = state.frame[at.CUBIC] != 0
     first = at.PARAMS_WIDTH + state.frame[at.WINDOWS]
     for i in range(state.frame[at.HORIZONS]):
-        value = projected(trace, params, params[first + i], cubic)
+        value = projected(trace, params, float(params[first + i]), cubic)
         out.fields[_ROWS + spectrum + i, bin_, row] = value
 
 
