@@ -32,6 +32,7 @@ from islandflow_resources.mbo_records import (
 from islandflow_resources.mbo_symbology import Symbology, of_header
 
 MBO: Final = 160
+AS_IS: Final = dbn.VersionUpgradePolicy.from_int(dbn.VersionUpgradePolicy.AS_IS)
 RECORD_BYTES: Final = 56
 RECORD: Final = np.dtype(
     [
@@ -58,7 +59,8 @@ _LIVE_RECORD: Final = np.dtype([*RECORD.descr, ("ts_out", "<i8")])
 _KINDS: Final = {int(kind): kind.name.lower() for kind in dbn.RType.variants()}
 _MAPPING: Final = int(dbn.RType.SYMBOL_MAPPING)
 _HEAD_BYTES: Final = 16
-_PIECE_BYTES: Final = 2**20
+_LONGEST_BYTES: Final = 4 * 255
+_PIECE_BYTES: Final = 2**22
 _MIXED_ROWS: Final = 64
 _WHOLE = "fetch the file again, or take it from where it is whole"
 _MAGICS: Final = {b"\x28\xb5\x2f\xfd": "zstd", b"\x1f\x8b": "gzip"}
@@ -145,7 +147,7 @@ def read_header(path: Path) -> Header:
             what = f"it begins with {head[:4]!r} and not with a DBN header"
         raise refusal(path, "MBO_FILE_CORRUPT", what, _WHOLE, "header")
     with readable(path):
-        told = dbn.Metadata.decode(head + body, dbn.VersionUpgradePolicy.AS_IS)
+        told = dbn.Metadata.decode(head + body, AS_IS)
         is_inverse = told.stype_in == dbn.SType.INSTRUMENT_ID
         has_ids = is_inverse or told.stype_out == dbn.SType.INSTRUMENT_ID
         symbology = of_header(is_inverse, told.mappings if has_ids else {})
@@ -171,9 +173,10 @@ def read_records(header: Header, rows: int) -> Iterator[Records | Skipped]:
     path = header.source.path
     with unpacked(path) as stream:
         _read(stream, header.size_bytes)
-        framing = _Framing(header)
+        framing = _Framing(header, rows)
         tail = b""
-        while piece := _read(stream, rows * header.record.itemsize - len(tail)):
+        size = max(rows * header.record.itemsize, _LONGEST_BYTES)
+        while piece := _read(stream, size - len(tail)):
             framing.buffer = tail + piece if tail else piece
             yield from framing.stretches()
             tail = framing.buffer[framing.position :]
@@ -186,7 +189,7 @@ def read_records(header: Header, rows: int) -> Iterator[Records | Skipped]:
 class _Framing:
     """Where one record ends and the next begins, across pieces of a file."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, rows: int) -> None:
         self.header = header
         self.buffer = b""
         self.position = 0
@@ -195,7 +198,7 @@ class _Framing:
         self._path = header.source.path
         self._stride = header.record.itemsize
         self._sign = MBO << 8 | self._stride // 4
-        self._reach = _MIXED_ROWS
+        self._rows = self._reach = rows
 
     def stretches(self) -> Iterator[Records | Skipped]:
         """What `buffer` holds whole; `position` is where the rest begins."""
@@ -223,10 +226,10 @@ class _Framing:
         signs = np.ndarray(count, "<u2", self.buffer, self.position, (self._stride,))
         good = signs == self._sign
         if good.all():
-            self._reach *= 8
+            self._reach = min(8 * self._reach, self._rows)
             return count
         # Where kinds are mixed, looking far ahead after each would be quadratic.
-        self._reach = _MIXED_ROWS
+        self._reach = min(_MIXED_ROWS, self._rows)
         return int(np.argmin(good))
 
     def _records(self, count: int) -> Records:
@@ -296,6 +299,7 @@ def _as_records(rows: np.ndarray[tuple[int], np.dtype[np.void]], number: int, by
         rows["publisher_id"].astype(np.int64),
         # The order behind a snapshot's record may be days old; its arrival is not.
         np.where(received < 0, events.ts_ns, received),
+        has_ids=True,
         number=number,
         byte=byte,
         stride=rows.dtype.itemsize,

@@ -1,13 +1,13 @@
 """Market-by-order records as a file holds them: columns, places, and how a refusal reads.
 
-Nothing is dropped or changed here. What a file's records become is in ``mbo_rules``;
-decoding them in ``mbo_dbn`` and ``mbo_columns``; the verbs in ``mbo_files``.
+Nothing here reads or judges: decoding is in ``mbo_dbn`` and ``mbo_columns``, what the
+records become in ``mbo_rules``, the verbs in ``mbo_files``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,8 @@ class Records:
     symbols : ndarray, shape (n,), int64, optional
         Index into `names`, where every record says its symbol.
     names : tuple of str
+    has_ids : bool
+        Whether `instruments` are ids of the source, not indices into `names`.
     number : int
         Number of the first record in the file, from 0.
     numbers : ndarray, shape (n,), int64, optional
@@ -56,6 +58,7 @@ class Records:
     index_ns: Ints
     symbols: Ints | None = None
     names: tuple[str, ...] = ()
+    has_ids: bool = False
     number: int = 0
     numbers: Ints | None = None
     byte: int = -1
@@ -102,7 +105,59 @@ class Source:
     dataset: str = ""
     schema: str = ""
     version: int = 0
-    symbols: tuple[str, ...] = field(default=())
+    symbols: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """What a file was, and what became of its records.
+
+    ``records`` is always the sum of ``rows`` and of all that was dropped.
+
+    Attributes
+    ----------
+    path : Path
+    form : str
+        ``dbn``, ``parquet`` or ``csv``.
+    digest : str
+        ``blake3:…`` of the file's bytes as they are stored.
+    dataset, schema : str
+        As the file says; empty if it does not.
+    version : int
+        Of DBN, else 0.
+    symbols : tuple of str
+        Of the file, wanted or not.
+    symbol : str
+        Of the events; empty if none was asked for and the file names none.
+    instrument_ids : tuple of int
+        Of the events, as far as the file has ids.
+    records, rows : int
+        Read, and given on.
+    dropped : mapping of str to int
+        By reason: ``rtype_…``, ``other_instrument``, ``outside_window``,
+        ``before_start``, ``no_price``.
+    changed : mapping of str to int
+        Events given on that differ from their record, by what was done:
+        ``snapshot_time``, ``price_zeroed``; and ``snapshot_without_start``, whose time
+        stayed as it was.
+    is_complete : bool
+        Whether the file has been read to its end.
+    """
+
+    path: Path
+    form: str
+    digest: str
+    dataset: str
+    schema: str
+    version: int
+    symbols: tuple[str, ...]
+    symbol: str
+    instrument_ids: tuple[int, ...]
+    records: int
+    rows: int
+    dropped: Mapping[str, int]
+    changed: Mapping[str, int]
+    is_complete: bool
 
 
 def record_place(number: int, byte: int) -> str:
