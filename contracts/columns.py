@@ -288,6 +288,78 @@ MBO_EVENTS = TableSchema(
     ),
 )
 
+_FORCES = ("add", "pull", "fill", "rest_depth", "bid_depth", "ask_depth")
+_ORDERS = {"v": "velocity, lots/s", "a": "acceleration, lots/s²", "j": "jerk, lots/s³"}
+
+GRID_BINS = TableSchema(
+    "grid_bins",
+    "1",
+    (
+        Column("ts_ns", "int64", "end of the bin, nanoseconds since 1970-01-01 UTC"),
+        Column("bin_seq", "int64", "number of the bin, from 0"),
+        Column("bin_start_ns", "int64", "start of the bin"),
+        Column("bin_end_ns", "int64", "end of the bin"),
+        Column("bin_event_count", "int64", "events in the bin"),
+        Column("event_id", "int64", "events taken so far, those that warmed up included"),
+        Column("spot_ref_price_int", "int64", "middle of the best prices on a tick, 0 for none"),
+        Column("mid_price", "float64", "middle of the best prices, quote currency, 0 for none"),
+        Column("best_bid_price_int", "int64", "best bid, 1e-9 of the quote currency, 0 for none"),
+        Column("best_ask_price_int", "int64", "best ask, 1e-9 of the quote currency, 0 for none"),
+        Column("book_valid", "bool", "whether the book is known"),
+        Column("best_ask_move_ticks", "int64", "move of the best ask since the bin before"),
+        Column("best_bid_move_ticks", "int64", "move of the best bid since the bin before"),
+        Column("ask_reprice_sign", "int64", "sign of the ask's move"),
+        Column("bid_reprice_sign", "int64", "sign of the bid's move"),
+        Column("microstate_id", "int64", "0 … 8, both signs in one; 4: nothing moved"),
+        Column("chase_up_flag", "int64", "1 if both moved up"),
+        Column("chase_down_flag", "int64", "1 if both moved down"),
+        Column("state_model_name", "string", "derivative"),
+        Column("state_model_score", "float64", "score of the state model, −1 … 1"),
+        Column("state_model_ready", "bool", "whether its windows hold enough bins"),
+        Column("state_model_sample_count", "int64", "bins so far"),
+        Column("state_model_base", "float64", "bull less bear, damped by mixed"),
+        *(Column(f"state_model_d{i}", "float64", f"difference {i} of base") for i in (1, 2, 3)),
+        *(Column(f"state_model_z{i}", "float64", f"robust z of d{i}") for i in (1, 2, 3)),
+        Column("state_model_bull_intensity", "float64", "weight of bullish rows"),
+        Column("state_model_bear_intensity", "float64", "weight of bearish rows"),
+        Column("state_model_mixed_intensity", "float64", "weight of mixed rows"),
+        Column("state_model_dominant_state5_code", "int64", "code with the largest weight"),
+        Column("anchor_tick_idx", "int64", "anchor of the lattice in ticks, −1 for none"),
+        Column("order_count", "int64", "live orders"),
+    ),
+)
+
+GRID_ROWS = TableSchema(
+    "grid_rows",
+    "1",
+    (
+        Column("bin_seq", "int32", "number of the bin, from 0"),
+        Column("k", "int32", "ticks from the spot"),
+        Column("pressure_variant", "float64", "pressure, lots/s"),
+        Column("vacuum_variant", "float64", "vacuum, lots/s"),
+        *(Column(f"{name}_mass", "float64", "decayed lots") for name in ("add", "pull", "fill")),
+        *(Column(f"{name}_depth", "float64", "resting lots") for name in ("rest", "bid", "ask")),
+        *(
+            Column(f"{letter}_{name}", "float64", doc)
+            for letter, doc in _ORDERS.items()
+            for name in _FORCES
+        ),
+        Column("composite", "float64", "pressure less vacuum over their sum, rolled up"),
+        *(Column(f"composite_d{i}", "float64", f"its difference {i}, 1/s^{i}") for i in (1, 2, 3)),
+        Column("flow_score", "float64", "flow score, −1 … 1"),
+        Column("flow_state_code", "int8", "−1 vacuum, 0 neutral, 1 pressure"),
+        Column("best_ask_move_ticks", "int32", "as in the bin"),
+        Column("best_bid_move_ticks", "int32", "as in the bin"),
+        Column("ask_reprice_sign", "int8", "as in the bin"),
+        Column("bid_reprice_sign", "int8", "as in the bin"),
+        Column("microstate_id", "int8", "as in the bin"),
+        Column("state5_code", "int8", "−2 bear vacuum … 2 bull vacuum"),
+        Column("chase_up_flag", "int8", "as in the bin"),
+        Column("chase_down_flag", "int8", "as in the bin"),
+        Column("last_event_id", "int64", "last event that touched the slot"),
+    ),
+)
+
 SCHEMAS = (
     BARS,
     LABELS,
@@ -304,4 +376,6 @@ SCHEMAS = (
     MONTE_CARLO,
     WALK_FORWARD,
     MBO_EVENTS,
+    GRID_BINS,
+    GRID_ROWS,
 )

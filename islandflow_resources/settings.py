@@ -89,6 +89,12 @@ SETTINGS = (
     ),
     Setting("ISLANDFLOW_RAY_ADDRESS", "auto", "", "Ray cluster that trials are spread over."),
     Setting(
+        "ISLANDFLOW_INSTRUMENT_CONFIG",
+        "instrument.yaml",
+        "",
+        "File that locks the environment to one instrument's order book.",
+    ),
+    Setting(
         "ISLANDFLOW_PROMOTION",
         "on",
         "",
@@ -136,6 +142,8 @@ class Settings:
     promotion : {"on", "dry_run"}
     tracking_uri, alert_webhook : str
         Empty if there is none.
+    instrument_config : str
+        Path of the instrument's lock; empty for the one beside the packages.
     """
 
     profile: Profile
@@ -150,6 +158,7 @@ class Settings:
     promotion: str = PROMOTIONS[0]
     tracking_uri: str = field(default="", repr=False)
     alert_webhook: str = field(default="", repr=False)
+    instrument_config: str = ""
 
     @property
     def dagster_home(self) -> Path:
@@ -202,6 +211,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         promotion=given.get("ISLANDFLOW_PROMOTION", PROMOTIONS[0]),
         tracking_uri=given.get("ISLANDFLOW_TRACKING_URI", ""),
         alert_webhook=given.get("ISLANDFLOW_ALERT_WEBHOOK", ""),
+        instrument_config=_absolute(given.get("ISLANDFLOW_INSTRUMENT_CONFIG", "")),
     )
 
 
@@ -223,6 +233,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "ISLANDFLOW_PROMOTION": settings.promotion,
         "ISLANDFLOW_TRACKING_URI": settings.tracking_uri,
         "ISLANDFLOW_ALERT_WEBHOOK": settings.alert_webhook,
+        "ISLANDFLOW_INSTRUMENT_CONFIG": settings.instrument_config,
         "DAGSTER_HOME": str(settings.dagster_home),
     }
     if settings.s3 is None:
@@ -281,6 +292,10 @@ def _cores() -> int:
 
 def _home(text: str) -> Path:
     return Path(os.path.abspath(os.path.expanduser(text or ".islandflow")))
+
+
+def _absolute(text: str) -> str:
+    return os.path.abspath(os.path.expanduser(text)) if text else ""
 
 
 def _s3(given: Mapping[str, str]) -> S3Settings:

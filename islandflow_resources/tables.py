@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -30,6 +32,7 @@ __all__ = [
     "read_verified",
     "store_table",
     "stored_digest",
+    "stream_writer",
     "write_parquet",
 ]
 
@@ -87,22 +90,29 @@ def write_parquet(
     # One chunk: the writer ends a page where a chunk ends.
     table = conformed(table, schema).combine_chunks()
     table = table.replace_schema_metadata(texts | dict(metadata or {}))
-    encodings = {c.name: _ENCODINGS[c.kind] for c in schema.columns if c.kind in _ENCODINGS}
-    strings = [c.name for c in schema.columns if c.kind == "string"]
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        row_group_size=ROW_GROUP_ROWS,
-        version="2.6",
-        compression="ZSTD",
-        compression_level=1,
-        use_dictionary=strings,  # pyright: ignore[reportArgumentType]
-        column_encoding=encodings,
-        write_statistics=True,
-        write_page_checksum=True,
-    )
+    pq.write_table(table, sink, row_group_size=ROW_GROUP_ROWS, **_writer_settings(schema))
     return sink.getvalue().to_pybytes()
+
+
+def stream_writer(path: Path, schema: TableSchema) -> pq.ParquetWriter:
+    """A local file that row groups of `schema` are written to one by one, with the same settings."""
+    texts = {"islandflow.table": schema.name, "islandflow.table_version": schema.version}
+    return pq.ParquetWriter(path, arrow_schema(schema, texts), **_writer_settings(schema))
+
+
+def _writer_settings(schema: TableSchema) -> dict[str, Any]:
+    return {
+        "version": "2.6",
+        "compression": "ZSTD",
+        "compression_level": 1,
+        "use_dictionary": [c.name for c in schema.columns if c.kind == "string"],
+        "column_encoding": {
+            c.name: _ENCODINGS[c.kind] for c in schema.columns if c.kind in _ENCODINGS
+        },
+        "write_statistics": True,
+        "write_page_checksum": True,
+    }
 
 
 def store_table(

@@ -1,1 +1,6 @@
-"""Synthetic event streams of a scenario and a seed."""
+"""Synthetic streams of market-by-order events, and the scorecard of any stream."""
+
+from engine.tapes.api import VERSION, MboTape, version
+from engine.tapes.scorecard import Scorecard, Statistic, scorecard
+
+__all__ = ["VERSION", "MboTape", "Scorecard", "Statistic", "scorecard", "version"]

@@ -1,160 +1,122 @@
 """The generator's own book: queues of orders by price, and the rows that tell of them.
 
-A side is a ring of `WINDOW_TICKS` price levels, each a linked list of orders in time
-priority; every patience keeps a dense list of its orders, so that one is drawn at
-random in constant time. Which action happens when is decided in ``kernels``.
+A side is a ring of `WINDOW_TICKS` prices, each a linked list of orders in time priority;
+every patience keeps a dense list of its orders, so that one is drawn at random in
+constant time. What happens to which order is decided in ``kernels_flow``.
 """
 
 from __future__ import annotations
 
-from engine.arrays import Ints
-from engine.jit import kernel
-from engine.tapes.layout import (
-    BEST,
-    COUNT,
-    DEPTH,
-    FREE,
-    HEAD,
-    ID,
-    LOTS,
-    NEXT,
-    NEXT_ID,
-    NOW_NS,
-    ORDERS,
-    PATIENCE,
-    PATIENT,
-    PLACE,
-    PREVIOUS,
-    ROW,
-    ROW_ACTION,
-    ROW_FLAGS,
-    ROW_ID,
-    ROW_PRICE,
-    ROW_SEQUENCE,
-    ROW_SIDE,
-    ROW_SIZE,
-    ROW_TS,
-    SEQUENCE,
-    SIDE,
-    SIDE_BID,
-    TAIL,
-    TICK,
-    WINDOW_TICKS,
-    WORST,
-)
+from engine.book.events import ASK, BID
+from engine.jit import inlined
+from engine.tapes import layout as at
+from engine.tapes.layout import TapeState
 
-_MASK = WINDOW_TICKS - 1
+MASK = at.WINDOW_TICKS - 1
 
 
-@kernel
-def emit(
-    ints: Ints, out: Ints, action: int, side: int, order_id: int, price_int: int, size: int
-) -> None:
+@inlined
+def emit(tape: TapeState, action: int, side: int, order_id: int, price_int: int, lots: int) -> None:
     """Write one row of the open group, without flags."""
-    row = ints[ROW]
-    out[row, ROW_TS] = ints[NOW_NS]
-    out[row, ROW_ACTION] = action
-    out[row, ROW_SIDE] = 66 if side == SIDE_BID else 65
-    out[row, ROW_ID] = order_id
-    out[row, ROW_PRICE] = price_int
-    out[row, ROW_SIZE] = size
-    out[row, ROW_FLAGS] = 0
-    out[row, ROW_SEQUENCE] = ints[SEQUENCE]
-    ints[ROW] = row + 1
+    row = tape.ints[at.ROW]
+    tape.out[row, at.ROW_TS] = tape.ints[at.NOW_NS]
+    tape.out[row, at.ROW_ACTION] = action
+    tape.out[row, at.ROW_SIDE] = BID if side == at.SIDE_BID else ASK
+    tape.out[row, at.ROW_ID] = order_id
+    tape.out[row, at.ROW_PRICE] = price_int
+    tape.out[row, at.ROW_SIZE] = lots
+    tape.out[row, at.ROW_FLAGS] = 0
+    tape.out[row, at.ROW_SEQUENCE] = tape.ints[at.SEQUENCE]
+    tape.ints[at.ROW] = row + 1
 
 
-@kernel
-def join(ints: Ints, orders: Ints, levels: Ints, slot: int) -> None:
+@inlined
+def join(tape: TapeState, slot: int) -> None:
     """Queue an order last at its price."""
-    side, tick = orders[slot, SIDE], orders[slot, TICK]
-    at = tick & _MASK
-    last = levels[side, at, TAIL]
-    if levels[side, at, COUNT] == 0:
-        levels[side, at, HEAD] = slot
+    ints, orders = tape.ints, tape.orders
+    side, tick = orders[slot, at.SIDE], orders[slot, at.TICK]
+    level = tape.levels[side, tick & MASK]
+    last = level[at.TAIL]
+    if level[at.COUNT] == 0:
+        level[at.HEAD] = slot
         last = -1
     else:
-        orders[last, NEXT] = slot
-    orders[slot, PREVIOUS] = last
-    orders[slot, NEXT] = -1
-    levels[side, at, TAIL] = slot
-    levels[side, at, COUNT] += 1
-    levels[side, at, DEPTH] += orders[slot, LOTS]
-    sign = 1 if side == SIDE_BID else -1
-    empty = ints[ORDERS + side] == 0
-    ints[ORDERS + side] += 1
-    if empty or sign * (tick - ints[BEST + side]) > 0:
-        ints[BEST + side] = tick
-    if empty or sign * (tick - ints[WORST + side]) < 0:
-        ints[WORST + side] = tick
+        orders[last, at.NEXT] = slot
+    orders[slot, at.PREVIOUS] = last
+    orders[slot, at.NEXT] = -1
+    level[at.TAIL] = slot
+    level[at.COUNT] += 1
+    level[at.DEPTH] += orders[slot, at.LOTS]
+    sign = 1 if side == at.SIDE_BID else -1
+    empty = ints[at.ORDERS + side] == 0
+    ints[at.ORDERS + side] += 1
+    if empty or sign * (tick - ints[at.BEST + side]) > 0:
+        ints[at.BEST + side] = tick
+    if empty or sign * (tick - ints[at.WORST + side]) < 0:
+        ints[at.WORST + side] = tick
 
 
-@kernel
-def leave(ints: Ints, orders: Ints, levels: Ints, slot: int) -> None:
+@inlined
+def leave(tape: TapeState, slot: int) -> None:
     """Take an order out of its queue; other orders remain on its side."""
-    side, tick = orders[slot, SIDE], orders[slot, TICK]
-    at = tick & _MASK
-    before, after = orders[slot, PREVIOUS], orders[slot, NEXT]
+    ints, orders, levels = tape.ints, tape.orders, tape.levels
+    side, tick = orders[slot, at.SIDE], orders[slot, at.TICK]
+    level = levels[side, tick & MASK]
+    before, after = orders[slot, at.PREVIOUS], orders[slot, at.NEXT]
     if before >= 0:
-        orders[before, NEXT] = after
+        orders[before, at.NEXT] = after
     else:
-        levels[side, at, HEAD] = after
+        level[at.HEAD] = after
     if after >= 0:
-        orders[after, PREVIOUS] = before
+        orders[after, at.PREVIOUS] = before
     else:
-        levels[side, at, TAIL] = before
-    levels[side, at, DEPTH] -= orders[slot, LOTS]
-    levels[side, at, COUNT] -= 1
-    ints[ORDERS + side] -= 1
-    if levels[side, at, COUNT] > 0 or ints[ORDERS + side] == 0:
+        level[at.TAIL] = before
+    level[at.DEPTH] -= orders[slot, at.LOTS]
+    level[at.COUNT] -= 1
+    ints[at.ORDERS + side] -= 1
+    if level[at.COUNT] > 0:
         return
-    sign = 1 if side == SIDE_BID else -1
-    if tick == ints[BEST + side]:
-        while levels[side, tick & _MASK, COUNT] == 0:
+    sign = 1 if side == at.SIDE_BID else -1
+    if tick == ints[at.BEST + side]:
+        while levels[side, tick & MASK, at.COUNT] == 0:
             tick -= sign
-        ints[BEST + side] = tick
-    elif tick == ints[WORST + side]:
-        while levels[side, tick & _MASK, COUNT] == 0:
+        ints[at.BEST + side] = tick
+    elif tick == ints[at.WORST + side]:
+        while levels[side, tick & MASK, at.COUNT] == 0:
             tick += sign
-        ints[WORST + side] = tick
+        ints[at.WORST + side] = tick
 
 
-@kernel
-def enter(
-    ints: Ints,
-    orders: Ints,
-    levels: Ints,
-    members: Ints,
-    side: int,
-    tick: int,
-    lots: int,
-    patience: int,
-) -> int:
-    """Make a new order and queue it; its slot."""
-    slot = ints[FREE]
-    ints[FREE] = orders[slot, NEXT]
-    orders[slot, SIDE] = side
-    orders[slot, TICK] = tick
-    orders[slot, LOTS] = lots
-    orders[slot, ID] = ints[NEXT_ID]
-    ints[NEXT_ID] += 1
-    place = ints[PATIENT + patience]
-    orders[slot, PATIENCE] = patience
-    orders[slot, PLACE] = place
-    members[patience, place] = slot
-    ints[PATIENT + patience] = place + 1
-    join(ints, orders, levels, slot)
-    return slot
+@inlined
+def enter(tape: TapeState, side: int, tick: int, lots: int, patience: int) -> int:
+    """Make a new order in a free slot and queue it; its slot."""
+    ints, orders = tape.ints, tape.orders
+    slot = ints[at.FREE]
+    ints[at.FREE] = orders[slot, at.NEXT]
+    orders[slot, at.SIDE] = side
+    orders[slot, at.TICK] = tick
+    orders[slot, at.LOTS] = lots
+    orders[slot, at.ID] = ints[at.NEXT_ID]
+    ints[at.NEXT_ID] += 1
+    place = ints[at.PATIENT + patience]
+    orders[slot, at.PATIENCE] = patience
+    orders[slot, at.PLACE] = place
+    tape.members[patience, place] = slot
+    ints[at.PATIENT + patience] = place + 1
+    join(tape, slot)
+    return int(slot)
 
 
-@kernel
-def remove(ints: Ints, orders: Ints, levels: Ints, members: Ints, slot: int) -> None:
+@inlined
+def remove(tape: TapeState, slot: int) -> None:
     """Take an order out of the book; its slot is free again."""
-    leave(ints, orders, levels, slot)
-    patience, place = orders[slot, PATIENCE], orders[slot, PLACE]
-    count = ints[PATIENT + patience] - 1
-    ints[PATIENT + patience] = count
-    moved = members[patience, count]
-    members[patience, place] = moved
-    orders[moved, PLACE] = place
-    orders[slot, NEXT] = ints[FREE]
-    ints[FREE] = slot
+    leave(tape, slot)
+    ints, orders = tape.ints, tape.orders
+    patience, place = orders[slot, at.PATIENCE], orders[slot, at.PLACE]
+    count = ints[at.PATIENT + patience] - 1
+    ints[at.PATIENT + patience] = count
+    moved = tape.members[patience, count]
+    tape.members[patience, place] = moved
+    orders[moved, at.PLACE] = place
+    orders[slot, at.NEXT] = ints[at.FREE]
+    ints[at.FREE] = slot
