@@ -18,7 +18,9 @@ from contracts.errors import ContractError, IslandflowError, Problem
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
+from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
+from islandflow_jobs.cli_grids import grid
 from islandflow_jobs.documents import read_file
 from islandflow_resources.resource_set import ResourceSet
 
@@ -39,6 +41,8 @@ app.add_typer(strategy, name="strategy")
 app.add_typer(backtest, name="backtest")
 app.add_typer(campaign, name="campaign")
 app.add_typer(serving, name="serving")
+app.add_typer(book, name="book")
+app.add_typer(grid, name="grid")
 app.add_typer(schema, name="schema")
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]

@@ -8,8 +8,6 @@ last: a folder without a manifest is no dataset. Where datasets lie in the store
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -19,7 +17,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from blake3 import blake3
 
 from contracts.canonical import Document, canonical_json
 from contracts.errors import ContractError, IntegrityError
@@ -36,6 +33,14 @@ from islandflow_resources.grid_checkpoints import (
     write_checkpoint,
 )
 from islandflow_resources.grid_finals import write_finals
+from islandflow_resources.grid_folder import (
+    CHECKPOINTS,
+    CHECKSUMS,
+    MANIFEST,
+    checksums_of,
+    move_in,
+    refuse_occupied,
+)
 from islandflow_resources.grid_tables import (
     GridFiles,
     bins_table,
@@ -46,9 +51,6 @@ from islandflow_resources.mbo_files import file_digest, read_events
 
 FORMAT: Final = "islandflow-grid-dataset/1"
 ENGINE: Final = f"book {BOOK_VERSION}, grid {GRID_VERSION}"
-MANIFEST: Final = "manifest.json"
-CHECKSUMS: Final = "checksums.json"
-CHECKPOINTS: Final = "checkpoints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +116,15 @@ def build_grid(order: GridOrder, folder: Path) -> BuiltGrid:
         ``GRID_EXISTS`` if the folder holds a dataset or other files; whatever is wrong
         with events, configuration or checkpoint. Nothing but checkpoints is then left.
     """
-    _refuse_occupied(folder)
+    refuse_occupied(folder)
+    checkpoint = read_checkpoint(order.from_checkpoint) if order.from_checkpoint else None
+    order = _as_warmed_up(order, checkpoint)
     fresh = not folder.exists()
     staging = folder / f".staging-{secrets.token_hex(8)}"
     staging.mkdir(parents=True)
     try:
-        manifest = _Build(order, folder, staging).run()
-        _move_in(staging, folder)
+        manifest = _Build(order, folder, staging, checkpoint).run()
+        move_in(staging, folder)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         if fresh and not any(folder.iterdir()):
@@ -129,33 +133,42 @@ def build_grid(order: GridOrder, folder: Path) -> BuiltGrid:
     return BuiltGrid(folder, manifest)
 
 
-def warm_book(order: GridOrder, until_ns: int, out: Path) -> CheckpointHead:
-    """A checkpoint of the machine after all events before a time, without any bin.
+def _as_warmed_up(order: GridOrder, checkpoint: Checkpoint | None) -> GridOrder:
+    """The order with the start of its first bin, where only the checkpoint tells it."""
+    if checkpoint is None or order.emit_from_ns is not None:
+        return order
+    told = checkpoint.head.identity["emit_from_ns"]
+    return order if told is None else replace(order, emit_from_ns=int(str(told)))
+
+
+def warm_book(order: GridOrder, out: Path) -> CheckpointHead:
+    """A checkpoint after all events before the time at which the first bin is to start.
 
     Raises
     ------
     ContractError
         ``CHECKPOINT_EXISTS``; whatever is wrong with the events or the configuration.
     """
+    until_ns = order.emit_from_ns
+    assert until_ns is not None, "a warm-up ends at a time"
     if out.exists():
         raise ContractError(
             "CHECKPOINT_EXISTS", "a file is there already", str(out), ("name another file",)
         )
-    order = replace(order, emit_from_ns=until_ns)
     machine = GridMachine(order.config, order.compat, until_ns)
     reader = read_events(order.events, symbol=order.config.runtime_config.symbol)
+    identity = identity_of(order, reader.digest)
     taken = 0
     for batch in reader:
-        before = int((batch.ts_ns < until_ns).argmin()) if batch.rows else 0
-        whole = batch.rows == 0 or bool((batch.ts_ns < until_ns).all())
-        rows = batch.rows if whole else before
+        early = batch.ts_ns < until_ns
+        rows = batch.rows if early.all() else int(early.argmin())
         for _ in machine.push(batch.part(0, rows)):
-            pass
+            raise AssertionError("no bin closes before the first one starts")
         taken += rows
-        if not whole:
-            reader.close()
+        if rows < batch.rows:
             break
-    head = CheckpointHead(identity_of(order, reader.digest), taken, 0, [])
+    reader.close()
+    head = CheckpointHead(identity, taken, 0, [])
     out.parent.mkdir(parents=True, exist_ok=True)
     write_checkpoint(out, head, machine.freeze())
     return head
@@ -164,9 +177,12 @@ def warm_book(order: GridOrder, until_ns: int, out: Path) -> CheckpointHead:
 class _Build:
     """One build: the machine, the tables it fills, the checkpoints it leaves."""
 
-    def __init__(self, order: GridOrder, folder: Path, staging: Path) -> None:
+    def __init__(
+        self, order: GridOrder, folder: Path, staging: Path, checkpoint: Checkpoint | None
+    ) -> None:
         runtime = order.config.runtime_config
         self.order = order
+        self.checkpoint = checkpoint
         self.staging = staging
         self.checkpoints = folder / CHECKPOINTS
         self.reader = read_events(order.events, symbol=runtime.symbol)
@@ -181,8 +197,8 @@ class _Build:
     def run(self) -> Document:
         """All of it; the manifest that was written."""
         try:
-            if self.order.from_checkpoint is not None:
-                self._resume(read_checkpoint(self.order.from_checkpoint))
+            if self.checkpoint is not None:
+                self._resume(self.checkpoint)
             self._take_all()
             last = self.machine.finish()
             if last is not None:
@@ -191,7 +207,7 @@ class _Build:
             self.files.abandon()
             self.reader.close()
             raise
-        tables = self.files.close()
+        tables: Document = dict(self.files.close().items())
         if self.order.full:
             tables |= write_finals(self.machine, self.staging)
         return self._write_manifest(tables)
@@ -295,7 +311,7 @@ class _Build:
     def _write_manifest(self, tables: Document) -> Document:
         runtime, summary = self.order.config.runtime_config, self.reader.summary
         names = sorted(path.name for path in self.staging.iterdir())
-        checksums = {name: checksums_of(self.staging / name) for name in names}
+        checksums: Document = {name: checksums_of(self.staging / name) for name in names}
         manifest: Document = {
             "format": FORMAT,
             "dataset_id": dataset_id_of(self.order, summary.digest),
@@ -305,63 +321,13 @@ class _Build:
             "source": _account(asdict(summary)),
             "events": self.taken,
             "bins": self.machine.bin_count,
-            "anomalies": self.machine.anomalies,
+            "anomalies": dict(self.machine.anomalies.items()),
             "tables": tables,
             "files": checksums,
         }
         (self.staging / CHECKSUMS).write_bytes(canonical_json(checksums) + b"\n")
         (self.staging / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
         return manifest
-
-
-def checksums_of(path: Path) -> Document:
-    """SHA-256 for the world, BLAKE3 for us, and the size."""
-    sha, fast, size = hashlib.sha256(), blake3(), 0
-    with path.open("rb") as file:
-        while piece := file.read(2**20):
-            sha.update(piece)
-            fast.update(piece)
-            size += len(piece)
-    return {"sha256": sha.hexdigest(), "blake3": fast.hexdigest(), "bytes": size}
-
-
-def read_manifest(folder: Path) -> Document:
-    """The manifest of a dataset in a folder, its files verified.
-
-    Raises
-    ------
-    ContractError
-        ``GRID_MISSING`` if there is no dataset.
-    IntegrityError
-        ``GRID_DAMAGED``, naming the first file that is not what the manifest says.
-    """
-    try:
-        manifest: Document = json.loads((folder / MANIFEST).read_bytes())
-        files: Any = manifest["files"]
-        for name, expected in files.items():
-            if checksums_of(folder / name) != expected:
-                raise _damaged(folder / name)
-    except FileNotFoundError as error:
-        if Path(error.filename).name == MANIFEST:
-            raise ContractError(
-                "GRID_MISSING",
-                "there is no dataset: a folder without a manifest is none",
-                str(folder),
-                ("build it with `islandflow grid build`",),
-            ) from None
-        raise _damaged(Path(error.filename)) from None
-    except (ValueError, KeyError, AttributeError):
-        raise _damaged(folder / MANIFEST) from None
-    return manifest
-
-
-def _damaged(path: Path) -> IntegrityError:
-    return IntegrityError(
-        "GRID_DAMAGED",
-        "cannot trust the dataset: a file is missing or not what the manifest says",
-        str(path),
-        ("build it again in another folder",),
-    )
 
 
 def _account(summary: dict[str, Any]) -> Document:
@@ -372,29 +338,3 @@ def _account(summary: dict[str, Any]) -> Document:
         for name, value in summary.items()
         if name not in left_out
     }
-
-
-def _refuse_occupied(folder: Path) -> None:
-    if not folder.exists():
-        return
-    strangers = [
-        path.name
-        for path in folder.iterdir()
-        if path.name != CHECKPOINTS and not path.name.startswith(".staging-")
-    ]
-    if strangers:
-        raise ContractError(
-            "GRID_EXISTS",
-            f"the folder is not free: it holds {sorted(strangers)[0]}; a dataset is never changed",
-            str(folder),
-            ("name a new folder",),
-        )
-
-
-def _move_in(staging: Path, folder: Path) -> None:
-    names = sorted(path.name for path in staging.iterdir())
-    for name in [*(n for n in names if n != MANIFEST), MANIFEST]:
-        # A link, unlike a rename, fails where somebody was faster.
-        os.link(staging / name, folder / name)
-    for left in folder.glob(".staging-*"):
-        shutil.rmtree(left, ignore_errors=True)

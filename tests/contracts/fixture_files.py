@@ -17,6 +17,7 @@ from contracts.campaign import CAMPAIGN, load_campaign
 from contracts.costs import COSTS
 from contracts.document import load
 from contracts.manifest import MANIFEST
+from contracts.mbo import MBO_SPEC, load_mbo_spec
 from contracts.scenario import SCENARIO, load_scenario
 from contracts.serving import DOSSIER, PUBLISHED
 from contracts.strategy import STRATEGY, load_strategy
@@ -54,6 +55,7 @@ KINDS = {
         _kind("backtest_result", "backtest result", "backtest_result", RESULT),
         _kind("manifest", "manifest", "manifest", MANIFEST),
         _kind("campaigns", "campaign", "campaign", CAMPAIGN, load_campaign),
+        _kind("mbo_specs", "mbo spec", "mbo_spec", MBO_SPEC, load_mbo_spec),
         _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
         _kind(
             "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from jsonschema import Draft202012Validator
 
-from contracts import campaign, scenario, serving, strategy, validation
+from contracts import campaign, mbo, scenario, serving, strategy, validation
 from contracts.canonical import parse_document
 from contracts.document import validate
 from contracts.errors import ContractError, Problem
@@ -63,6 +63,7 @@ def test_the_rules_beyond_a_schema_stand_beside_it():
         "scenario": scenario,
         "strategy": strategy,
         "campaign": campaign,
+        "mbo_spec": mbo,
         "monte_carlo_settings": validation,
         "published_serving_spec": serving,
     }

@@ -1,0 +1,66 @@
+"""``islandflow book …`` for books alone: arguments in, lines out.
+
+What the commands do is ``book_run``; exit codes are those of ``cli``. Grids, and the
+checkpoints that warm them up, have their own module.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from contracts.mbo import load_mbo_spec
+from contracts.seeds import parse_seed
+from islandflow_jobs import book_run
+from islandflow_jobs.documents import read_file
+from islandflow_resources.resource_set import ResourceSet
+
+book = typer.Typer(no_args_is_help=True, help="Order books of market-by-order events.")
+
+File = Annotated[Path, typer.Argument(help="events: DBN, parquet or CSV", show_default=False)]
+Symbol = Annotated[str, typer.Option(help="instrument, if the file has several")]
+
+
+@book.command("make")
+def book_make(
+    scenario: Annotated[Path, typer.Option(help="document of a tape, or of a scenario")],
+    out: Annotated[Path, typer.Option(help="new file: .parquet, .dbn or .dbn.zst")],
+    seed: Annotated[str, typer.Option(help="0 … 2^63 − 1; the scenario's own by default")] = "",
+) -> None:
+    """Make a synthetic tape of market-by-order events; the same bytes for the same seed."""
+    spec = load_mbo_spec(read_file(scenario))
+    wanted = parse_seed(seed) if seed else spec.scenario.seed
+    _print(book_run.make(ResourceSet.from_environment(), spec, wanted, out))
+
+
+@book.command("check")
+def book_check(
+    file: File,
+    symbol: Symbol = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print one JSON object")] = False,
+) -> None:
+    """Check a tape on a book: anomalies are counted, a broken invariant ends with 1."""
+    resources = ResourceSet.from_environment()
+    checked = book_run.check(resources, file, symbol or None, as_json=as_json)
+    _print(checked.lines)
+    raise typer.Exit(0 if checked.is_sound else 1)
+
+
+@book.command("levels")
+def book_levels(
+    file: File,
+    out: Annotated[Path, typer.Option(help="new parquet file")],
+    levels: Annotated[int, typer.Option(help="1 … 100, levels of each side")] = 10,
+    symbol: Symbol = "",
+) -> None:
+    """Write price, size and order count per level after each group of events."""
+    resources = ResourceSet.from_environment()
+    _print(book_run.levels(resources, file, levels, out, symbol or None))
+
+
+def _print(lines: list[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
