@@ -66,7 +66,10 @@ ACTIVE: Final = 15
 HAS_BEFORE: Final = 16
 BID_BEFORE: Final = 17
 ASK_BEFORE: Final = 18
-FRAME_WIDTH: Final = 19  # then one length a window
+PLACE: Final = 19  # of this bin in the rings of differences
+LEAVING: Final = 20  # place of the bin that leaves the window of z
+COMPOSITE: Final = 21  # of this bin in the rings of composites
+FRAME_WIDTH: Final = 22  # then the length of each window, and the place of the bin that leaves it
 
 TAU_V: Final = 0
 TAU_A: Final = 1
@@ -179,8 +182,8 @@ class GridState(NamedTuple):
     Attributes
     ----------
     market : BookState
-    frame : ndarray, shape (FRAME_WIDTH + windows,), int64
-        Lengths, the open bin, the number of bins and of rows in use.
+    frame : ndarray, shape (FRAME_WIDTH + 2 windows,), int64
+        Lengths, the open bin, the number of bins and of rows in use, places in rings.
     params : ndarray, shape (PARAMS_WIDTH + windows + horizons,), float64
     cells : ndarray, shape (n, CELL_WIDTH), float64
     times : ndarray, shape (n, TIMES_WIDTH), int64

@@ -55,16 +55,15 @@ def median(ranks: Floats, filled: int) -> float:
 
 
 @kernel
-def deviation(ranks: Floats, filled: int, centre: float, order: int) -> float:
-    """Absolute deviation from the median that has `order` smaller ones.
+def scale_of(ranks: Floats, filled: int, centre: float) -> float:
+    """1.4826 times the median absolute deviation from the median.
 
     Downwards from the middle the deviations rise, and upwards too: two sorted runs, of
-    which the wanted number of smallest is split by bisection.
+    which the smallest half is split by bisection.
     """
     below = filled // 2
-    above = filled - below
-    wanted = order + 1
-    low, high = max(0, wanted - above), min(wanted, below)
+    wanted = below + 1
+    low, high = max(0, wanted - (filled - below)), below
     while low < high:
         taken = (low + high) // 2
         # Too few from below if the next one there is smaller than the last taken above.
@@ -72,23 +71,17 @@ def deviation(ranks: Floats, filled: int, centre: float, order: int) -> float:
             low = taken + 1
         else:
             high = taken
-    from_above = wanted - low
-    largest = 0.0
-    if low > 0:
-        largest = centre - ranks[below - low]
-    if from_above > 0:
-        largest = max(largest, ranks[below + from_above - 1] - centre)
-    return largest
-
-
-@kernel
-def scale_of(ranks: Floats, filled: int, centre: float) -> float:
-    """1.4826 times the median absolute deviation."""
-    half = filled // 2
-    mad = deviation(ranks, filled, centre, half)
-    if filled % 2 == 0:
-        mad = 0.5 * (deviation(ranks, filled, centre, half - 1) + mad)
-    return MAD_TO_SIGMA * mad
+    up = wanted - low
+    lower = centre - ranks[below - low] if low > 0 else -1.0
+    upper = ranks[below + up - 1] - centre if up > 0 else -1.0
+    largest = max(lower, upper)
+    if filled % 2 == 1:
+        return MAD_TO_SIGMA * largest
+    if lower > upper:
+        lower = centre - ranks[below - low + 1] if low > 1 else -1.0
+    else:
+        upper = ranks[below + up - 2] - centre if up > 1 else -1.0
+    return MAD_TO_SIGMA * (0.5 * (max(lower, upper) + largest))
 
 
 @inlined

@@ -11,7 +11,8 @@ from engine.grid import layout as at
 
 def make_frame(runtime: RuntimeConfig, projection: Projection, emit_from_ns: int | None) -> Ints:
     """Lengths, and a frame of bins that has not started."""
-    frame = np.zeros(at.FRAME_WIDTH + len(runtime.flow_windows), dtype=np.int64)
+    windows = len(runtime.flow_windows)
+    frame = np.zeros(at.FRAME_WIDTH + 2 * windows, dtype=np.int64)
     frame[at.RADIUS] = runtime.grid_radius_ticks
     frame[at.WIDTH_NS] = runtime.cell_width_ns
     frame[at.Z_WINDOW] = runtime.flow_zscore_window_bins
@@ -19,10 +20,10 @@ def make_frame(runtime: RuntimeConfig, projection: Projection, emit_from_ns: int
     frame[at.MODEL_WINDOW] = runtime.state_model_zscore_window_bins
     frame[at.MODEL_MIN] = runtime.state_model_zscore_min_periods
     frame[at.CUBIC] = projection.projection_use_cubic
-    frame[at.WINDOWS] = len(runtime.flow_windows)
+    frame[at.WINDOWS] = windows
     frame[at.HORIZONS] = len(runtime.projection_horizons_bins)
     frame[at.EMIT_FROM] = -1 if emit_from_ns is None else emit_from_ns
-    frame[at.FRAME_WIDTH :] = runtime.flow_windows
+    frame[at.FRAME_WIDTH : at.FRAME_WIDTH + windows] = runtime.flow_windows
     return frame
 
 

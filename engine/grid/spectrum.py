@@ -48,22 +48,21 @@ def difference(trace: Floats, first: int, value: float, dt_s: float, bins: int) 
 def roll_up(state: GridState, row: int, pressure: float, vacuum: float) -> None:
     """Composite, rolled composite and its differences of one slot in one bin."""
     frame, trace, ring = state.frame, state.traces[row], state.composites[row]
-    bins, size = frame[at.BINS], state.composites.shape[1]
+    bins, windows = frame[at.BINS], frame[at.WINDOWS]
     composite = (pressure - vacuum) / (abs(pressure) + abs(vacuum) + 1e-12)
     rolled = 0.0
-    for i in range(frame[at.WINDOWS]):
+    for i in range(windows):
         length = frame[at.FRAME_WIDTH + i]
         total = trace[at.WINDOW_SUM + i]
         if bins >= length:
-            total -= ring[(bins - length) % size]
+            total -= ring[frame[at.FRAME_WIDTH + windows + i]]
         total += composite
         trace[at.WINDOW_SUM + i] = total
         rolled += state.params[at.PARAMS_WIDTH + i] * (total / min(bins + 1, length))
-    ring[bins % size] = composite
+    ring[frame[at.COMPOSITE]] = composite
     difference(trace, at.ROLLED, rolled, state.params[at.CELL_S], bins)
-    place = bins % state.rings.shape[2]
     for channel in range(3):
-        state.rings[row, channel, place] = trace[at.D1 + channel]
+        state.rings[row, channel, frame[at.PLACE]] = trace[at.D1 + channel]
 
 
 @inlined
@@ -74,11 +73,10 @@ def blend(z1: float, z2: float, z3: float, w1: float, w2: float, w3: float, scal
 
 
 @kernel
-def score_at(state: GridState, row: int, bins: int) -> None:
+def score_at(state: GridState, row: int, bins: int, place: int) -> None:
     """Score and its differences at a bin whose sorted windows stand ready."""
     frame, params = state.frame, state.params
     filled = min(bins + 1, frame[at.Z_WINDOW])
-    place = bins % state.rings.shape[2]
     ring, ranks, least = state.rings[row], state.ranks[row], frame[at.Z_MIN]
     score = blend(
         robust_z(ranks[0], filled, ring[0, place], least, _FLOOR),
@@ -93,17 +91,15 @@ def score_at(state: GridState, row: int, bins: int) -> None:
 
 
 @kernel
-def slide(state: GridState, row: int, bins: int) -> None:
-    """Take the values of a bin into the sorted windows, and score it."""
-    window, size = state.frame[at.Z_WINDOW], state.rings.shape[2]
+def slide(state: GridState, row: int, bins: int, place: int, leaving: int) -> None:
+    """Take the values of a bin, at its place in the ring, into the sorted windows; score it."""
     for channel in range(3):
         ring, ranks = state.rings[row, channel], state.ranks[row, channel]
-        value = ring[bins % size]
-        if bins < window:
-            enter(ranks, bins, value)
+        if bins < ranks.shape[0]:
+            enter(ranks, bins, ring[place])
         else:
-            exchange(ranks, ring[(bins - window) % size], value)
-    score_at(state, row, bins)
+            exchange(ranks, ring[leaving], ring[place])
+    score_at(state, row, bins, place)
 
 
 @kernel
@@ -118,15 +114,30 @@ def warm_up(state: GridState, row: int) -> None:
     for channel in range(3):
         for bin_ in range(start, first + 1):
             enter(state.ranks[row, channel], bin_ - start, state.rings[row, channel, bin_ % size])
-    score_at(state, row, first)
+    score_at(state, row, first, first % size)
     for bin_ in range(first + 1, bins):
-        slide(state, row, bin_)
+        slide(state, row, bin_, bin_ % size, (bin_ - window) % size)
+
+
+@inlined
+def find_places(state: GridState) -> None:
+    """Where this bin, and those that leave, stand in the rings: the same for every slot."""
+    frame = state.frame
+    bins, windows = frame[at.BINS], frame[at.WINDOWS]
+    size, longest = state.rings.shape[2], state.composites.shape[1]
+    frame[at.PLACE] = bins % size
+    frame[at.LEAVING] = (bins - frame[at.Z_WINDOW]) % size
+    frame[at.COMPOSITE] = bins % longest
+    for i in range(windows):
+        length = frame[at.FRAME_WIDTH + i]
+        frame[at.FRAME_WIDTH + windows + i] = (bins - length) % longest
 
 
 @kernel
 def update_spectrum(state: GridState, centre: int) -> None:
     """All touched slots at the close of a bin; −1 for the centre means that there is none."""
     frame = state.frame
+    find_places(state)
     for row in range(frame[at.ACTIVE]):
         slot = state.rows[row, at.ROW_SLOT]
         cell = state.cells[slot]
@@ -137,7 +148,7 @@ def update_spectrum(state: GridState, centre: int) -> None:
         if centre >= 0 and away > frame[at.RADIUS] + BAND:
             state.rows[row, at.WARM] = 0
         if state.rows[row, at.WARM] == 1:
-            slide(state, row, frame[at.BINS])
+            slide(state, row, frame[at.BINS], frame[at.PLACE], frame[at.LEAVING])
 
 
 @inlined
