@@ -15,8 +15,9 @@ from contracts.campaign import load_campaign
 from contracts.errors import ContractError
 from islandflow_jobs import campaign_run, serving_run
 from islandflow_jobs.documents import read_file
+from islandflow_resources.process_environment import choose_executor
 from islandflow_resources.resource_set import ResourceSet
-from islandflow_resources.settings import EXECUTORS, choose_executor
+from islandflow_resources.settings import EXECUTORS
 
 campaign = typer.Typer(no_args_is_help=True, help="Run campaigns and look at them.")
 serving = typer.Typer(no_args_is_help=True, help="Published specs, aliases, promotion.")

@@ -15,7 +15,8 @@ import dagster as dg
 from dagster._core.instance.config import is_dagster_home_set
 
 from contracts.errors import ConfigurationError, UnavailableError
-from islandflow_resources.settings import Settings, apply_environment
+from islandflow_resources.process_environment import apply_environment
+from islandflow_resources.settings import Settings
 
 _ROOT = Path(__file__).resolve().parent.parent
 _LOG = logging.getLogger("islandflow.instance")

@@ -20,9 +20,9 @@ from contracts.scenario import ScenarioSpec
 from contracts.seeds import parse_seed
 from contracts.strategy import StrategySpec, load_strategy
 from islandflow_resources.folder_store import FolderStore
+from islandflow_resources.process_environment import apply_environment, export_lines
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.retries import Patience
-from islandflow_resources.settings import apply_environment, export_lines
 
 _BAD = "bad   "
 _SHORTLY = Patience(total_s=2.0)

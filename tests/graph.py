@@ -29,8 +29,8 @@ from contracts.strategy import StrategySpec, strategy_from
 from islandflow_assets.partitions import Partition, range_tags
 from islandflow_jobs import registration
 from islandflow_jobs.instance import open_instance
+from islandflow_resources.process_environment import process_environment
 from islandflow_resources.resource_set import ResourceSet
-from islandflow_resources.settings import process_environment
 
 KERNELS = Path(str(numba.config.CACHE_DIR)).parent
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

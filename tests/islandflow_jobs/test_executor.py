@@ -11,7 +11,7 @@ import pytest
 
 from islandflow_assets import keys
 from islandflow_jobs.executor import campaign_executor
-from islandflow_resources.settings import process_environment
+from islandflow_resources.process_environment import process_environment
 from tests.campaign_graph import campaign_home, empty_home, only_campaign
 from tests.graph import graph_of, write_json
 from tests.islandflow_resources.campaigning import document

@@ -8,7 +8,8 @@ import yaml
 
 from contracts.errors import ConfigurationError, UnavailableError
 from islandflow_jobs.instance import TEMPLATES, open_instance, prepare_home, warn_without_home
-from islandflow_resources.settings import export_lines, load_settings, process_environment
+from islandflow_resources.process_environment import export_lines, process_environment
+from islandflow_resources.settings import load_settings
 
 
 @pytest.fixture

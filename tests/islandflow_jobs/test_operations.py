@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from islandflow_jobs import operations
+from islandflow_resources.process_environment import process_environment
 from islandflow_resources.resource_set import ResourceSet
-from islandflow_resources.settings import process_environment
 from tests.graph import link_kernels
 
 

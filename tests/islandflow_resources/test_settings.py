@@ -1,7 +1,6 @@
 """The environment, read and refused."""
 
 import os
-import subprocess
 
 import pytest
 
@@ -10,10 +9,7 @@ from islandflow_resources.settings import (
     EXECUTORS,
     PROMOTIONS,
     SETTINGS,
-    choose_executor,
-    export_lines,
     load_settings,
-    process_environment,
     settings_table,
 )
 
@@ -133,25 +129,6 @@ def test_secrets_are_in_no_representation_or_message():
         assert "the-access-key" not in text
 
 
-def test_a_shell_reads_the_exported_lines_back_as_they_were():
-    settings = load_settings(SERVICES | {"ISLANDFLOW_HOME": "/somewhere/with a space & more"})
-    script = export_lines(settings) + "env -0"
-    out = subprocess.run(["/bin/sh", "-c", script], capture_output=True, check=True, env={}).stdout
-    seen = dict(line.split("=", 1) for line in out.decode().split("\0") if line)
-    assert process_environment(settings).items() <= seen.items()
-    assert seen["DAGSTER_HOME"] == "/somewhere/with a space & more/dagster"
-    assert seen["DAGSTER_PG_HOST"] == "127.0.0.1"
-    assert seen["DAGSTER_PG_PASSWORD"] == "the-password"
-    assert seen["DAGSTER_PG_DB"] == "flow_dagster"
-
-
-@pytest.mark.parametrize("environ", [{"ISLANDFLOW_HOME": "/data"}, SERVICES])
-def test_a_child_under_the_exported_environment_has_the_same_settings(environ):
-    settings = load_settings(environ)
-    own = {k: v for k, v in process_environment(settings).items() if k.startswith("ISLANDFLOW_")}
-    assert load_settings(own) == settings
-
-
 def test_the_table_has_one_row_per_setting_and_marks_the_secrets():
     lines = settings_table().splitlines()[2:]
     assert [line.split("`")[1] for line in lines] == [row.name for row in SETTINGS]
@@ -184,13 +161,6 @@ def test_an_address_is_one_of_http_and_its_secrets_are_not_repeated(name):
     error = refused({name: "ftp://127.0.0.1/token-of-somebody"})
     assert error.loc == name
     assert "token-of-somebody" not in str(error)
-
-
-def test_a_chosen_executor_holds_for_this_process_and_its_children(monkeypatch):
-    monkeypatch.setenv("ISLANDFLOW_EXECUTOR", "ray")
-    choose_executor("multiprocess")
-    assert load_settings().executor == "multiprocess"
-    assert process_environment(load_settings())["ISLANDFLOW_EXECUTOR"] == "multiprocess"
 
 
 def vars_of(settings):
