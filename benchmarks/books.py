@@ -32,6 +32,8 @@ TICK = 250_000_000
 PLAIN = 200_000
 SINGLE = 100_000
 SYMBOL = "MNQH6"
+START_TICKS = 86_000
+NEAR_TICKS = 100
 RATES = {"500 a bin": 5_000.0, "50 a bin": 500.0}
 
 _RUNTIME = {
@@ -89,27 +91,39 @@ def spec(rate: float, *, moving: bool) -> MboSpec:
         "duration_bars": 2000,
         "seed": 1,
         "family": "level_revert" if not moving else "trend",
-        "params": {"drift": 1.0, "sigma": 4.0} if moving else {"kappa": 0.2, "sigma": 0.05},
+        "params": {"drift": 1.0, "sigma": 4.0} if moving else {"level": 21500, "kappa": 0.2, "sigma": 0.05},
         "volume_model": "const",
         "start_price": 21500,
         "tick_size": 0.25,
     }
-    depth = {} if moving else {"depth": {"reach_ticks": 100}}
     document = {
         "id": "bench",
         "version": "0.1",
         "scenario": scenario,
         "bars": 2000,
         "events_per_second": rate,
-        **depth,
     }
     return mbo_spec_from(document)
 
 
 @cache
 def stream(rate: float, *, moving: bool) -> tuple[Events, ...]:
-    """Batches of at least `EVENTS` events."""
-    return tuple(batches(rate, moving=moving, events=EVENTS))
+    """Batches of at least `EVENTS` events; those of a quiet tape without its far orders."""
+    made = tuple(batches(rate, moving=moving, events=EVENTS if moving else EVENTS * 3 // 2))
+    if moving:
+        return made
+    far = np.unique(np.concatenate([batch.order_id[_is_far(batch)] for batch in made]))
+    return tuple(_without(batch, far) for batch in made)
+
+
+def _is_far(batch: Events) -> np.ndarray:
+    away = np.abs(batch.price_int // TICK - START_TICKS)
+    return (away > NEAR_TICKS) & (batch.order_id != 0)
+
+
+def _without(batch: Events, orders: np.ndarray) -> Events:
+    kept = ~np.isin(batch.order_id, orders)
+    return prepared(Events(*(column[kept] for column in batch)))
 
 
 def batches(rate: float, *, moving: bool, events: int) -> Iterator[Events]:

@@ -27,13 +27,12 @@ Symbol = Annotated[str, typer.Option(help="instrument, if the file has several")
 @book.command("make")
 def book_make(
     scenario: Annotated[Path, typer.Option(help="document of a tape, or of a scenario")],
+    seed: Annotated[str, typer.Option(help="0 … 2^63 − 1")],
     out: Annotated[Path, typer.Option(help="new file: .parquet, .dbn or .dbn.zst")],
-    seed: Annotated[str, typer.Option(help="0 … 2^63 − 1; the scenario's own by default")] = "",
 ) -> None:
     """Make a synthetic tape of market-by-order events; the same bytes for the same seed."""
     spec = load_mbo_spec(read_file(scenario))
-    wanted = parse_seed(seed) if seed else spec.scenario.seed
-    _print(book_run.make(ResourceSet.from_environment(), spec, wanted, out))
+    _print(book_run.make(ResourceSet.from_environment(), spec, parse_seed(seed), out))
 
 
 @book.command("check")
