@@ -22,8 +22,8 @@ from tests.islandflow_resources.mbo_streams import (
 
 POLICIES = list(dbn.VersionUpgradePolicy.variants())
 
-# The record that the documentation of Databento's library prints.
-PRINTED = {
+# One record of an index future as a session would have it, told field by field.
+TOLD = {
     "publisher_id": 1,
     "instrument_id": 5482,
     "ts_event": 1_609_160_400_000_429_831,
@@ -93,19 +93,19 @@ def test_records_are_those_of_the_encodings_own_decoder(tmp_path, batch_rows):
     assert found == independent(path.read_bytes())
 
 
-def test_the_printed_record_reads_as_printed(tmp_path):
-    told = dbn.MBOMsg(action=dbn.Action.CANCEL, side=dbn.Side.ASK, **PRINTED)
+def test_a_record_told_field_by_field_reads_as_told(tmp_path):
+    told = dbn.MBOMsg(action=dbn.Action.CANCEL, side=dbn.Side.ASK, **TOLD)
     path = written(tmp_path / "a.dbn.zst", [told])
     (events,) = read_events(path, symbol="ESH1")
     assert [column.tolist() for column in events] == [
-        [PRINTED["ts_event"]],
+        [TOLD["ts_event"]],
         [ord("C")],
         [ord("A")],
-        [PRINTED["order_id"]],
-        [PRINTED["price"]],
+        [TOLD["order_id"]],
+        [TOLD["price"]],
         [1],
         [128],
-        [PRINTED["sequence"]],
+        [TOLD["sequence"]],
     ]
 
 
