@@ -22,7 +22,8 @@ Compat: TypeAlias = Literal["v1", "v2"]
 
 _Positive = Annotated[Number, Field(gt=0)]
 _Weight = Annotated[Number, Field(ge=0)]
-_Count = Annotated[Integer, Field(gt=0)]
+_Tick = Annotated[Number, Field(gt=0, le=1e6)]
+_Count = Annotated[Integer, Field(ge=1)]
 _Text = Annotated[str, Field(strict=True, min_length=1, max_length=64, pattern=r"^\S(.*\S)?$")]
 
 MAX_SLOTS: Final = 1_000_000
@@ -59,8 +60,8 @@ class RuntimeConfig(Model):
     symbol: _Text
     symbol_root: _Text
     price_scale: _Positive
-    tick_size: _Positive
-    bucket_size_dollars: _Positive
+    tick_size: _Tick
+    bucket_size_dollars: _Tick
     rel_tick_size: _Positive
     grid_radius_ticks: Annotated[Integer, Field(ge=1, le=MAX_RADIUS_TICKS)]
     cell_width_ms: Annotated[Integer, Field(ge=1, le=86_400_000)]

@@ -18,6 +18,7 @@ from contracts import (
     backtest,
     campaign,
     costs,
+    grid,
     manifest,
     mbo,
     scenario,
@@ -51,6 +52,7 @@ _SOURCES: Final[dict[str, _Source]] = {
     "backtest_result": _Source(backtest.RESULT, "0.1", "Backtest result", ()),
     "manifest": _Source(manifest.MANIFEST, "1", "Dataset manifest", ()),
     "campaign": _Source(campaign.CAMPAIGN, "0.1", "Campaign", campaign.BEYOND_SCHEMA),
+    "grid_config": _Source(grid.GRID_CONFIG, "0.1", "Grid configuration", grid.BEYOND_SCHEMA),
     "mbo_spec": _Source(mbo.MBO_SPEC, "0.1", "Market-by-order tape", mbo.BEYOND_SCHEMA),
     "monte_carlo_settings": _Source(
         validation.MONTE_CARLO, "0.1", "Monte Carlo settings", validation.BEYOND_SCHEMA

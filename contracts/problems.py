@@ -67,6 +67,7 @@ _TYPES: Final[Mapping[str, tuple[str, str]]] = {
     "dict_type": ("an object", "write an object in braces"),
     "model_type": ("an object", "write an object in braces"),
     "model_attributes_type": ("an object", "write an object in braces"),
+    "none_required": ("null", "write null, or leave it out"),
 }
 _SLUG: Final = "^[a-z0-9_-]{1,64}$"
 _NAME: Final = "^[a-z][a-z0-9_]{0,31}$"
@@ -74,6 +75,7 @@ _PATTERNS: Final[Mapping[str, str]] = {
     _SLUG: "write 1 to 64 of the characters a-z 0-9 _ -",
     _NAME: "write a letter a-z and up to 31 of a-z 0-9 _",
     "^(sha256|blake3):[0-9a-f]{64}$": "write sha256: or blake3: and 64 lower-case hex digits",
+    r"^\S(.*\S)?$": "write text in one line that neither begins nor ends with a blank",
 }
 _BOUNDS: Final[Mapping[str, str]] = {
     "ge": "at least",

@@ -133,7 +133,7 @@ def scan_raw(state: BookState) -> None:
 def anchor_at(state: BookState, bid: int, ask: int) -> int:
     """Anchor in ticks in the middle of two prices."""
     tick_int = float(state.book[at.TICK])
-    return math.floor((bid + ask) / (2.0 * tick_int) + 0.5)
+    return math.floor((float(bid) + float(ask)) / (2.0 * tick_int) + 0.5)
 
 
 @kernel

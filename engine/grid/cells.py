@@ -179,8 +179,6 @@ def decay(
         cell[at.A + c] = _finite(a_new)
         cell[at.J + c] = _finite(j_new)
     weigh(cell, params)
-    cell[at.PRESSURE] = _finite(cell[at.PRESSURE])
-    cell[at.VACUUM] = _finite(cell[at.VACUUM])
 
 
 @inlined
@@ -230,6 +228,8 @@ def advance_cells(state: GridState, until_ns: int) -> None:
             settle(cell, params, dt_s)
         else:
             decay(cell, params, dt_s, alpha_v, alpha_a, alpha_j)
+        cell[at.PRESSURE] = _finite(cell[at.PRESSURE])
+        cell[at.VACUUM] = _finite(cell[at.VACUUM])
         if new_rules:
             _rebase(cell)
             times[at.FRESH] = 0

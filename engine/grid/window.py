@@ -27,7 +27,7 @@ def spot_of(state: GridState) -> int:
     if bid <= 0 or ask <= 0:
         return 0
     tick_int = int(book[TICK])
-    return math.floor(((bid + ask) / 2.0) / tick_int + 0.5) * tick_int
+    return math.floor(((float(bid) + float(ask)) / 2.0) / tick_int + 0.5) * tick_int
 
 
 @inlined
@@ -47,7 +47,7 @@ def move(state: GridState, now: int, before: int) -> int:
 @inlined
 def sign(value: int) -> int:
     """−1, 0 or 1."""
-    return (value > 0) - (value < 0)
+    return int(value > 0) - int(value < 0)
 
 
 @inlined
@@ -84,7 +84,7 @@ def _write_fields(state: GridState, out: GridOutput, bin_: int, row: int, slot: 
     for field in range(spectrum):
         out.fields[_ROWS + field, bin_, row] = trace[at.ROLLED + field]
     score, neutral = trace[at.SCORE], params[at.NEUTRAL]
-    out.codes[0, bin_, row] = (score >= neutral) - (score <= -neutral)
+    out.codes[0, bin_, row] = int(score >= neutral) - int(score <= -neutral)
     cubic = state.frame[at.CUBIC] != 0
     first = at.PARAMS_WIDTH + state.frame[at.WINDOWS]
     for i in range(state.frame[at.HORIZONS]):
@@ -156,6 +156,6 @@ def write_bin(state: GridState, out: GridOutput, bin_: int, spot: int, centre: i
     )
     for i in range(len(written)):
         ints[i] = written[i]
-    out.floats[bin_, 0] = (bid + ask) * 0.5 * 1e-9 if centre >= 0 else 0.0
+    out.floats[bin_, 0] = (float(bid) + float(ask)) * 0.5 * 1e-9 if centre >= 0 else 0.0
     for i in range(at.MODEL_WIDTH):
         out.floats[bin_, 1 + i] = state.model[i]

@@ -16,6 +16,7 @@ from contracts.backtest import RESULT, SETTINGS
 from contracts.campaign import CAMPAIGN, load_campaign
 from contracts.costs import COSTS
 from contracts.document import load
+from contracts.grid import GRID_CONFIG, load_grid_config
 from contracts.manifest import MANIFEST
 from contracts.mbo import MBO_SPEC, load_mbo_spec
 from contracts.scenario import SCENARIO, load_scenario
@@ -55,6 +56,7 @@ KINDS = {
         _kind("backtest_result", "backtest result", "backtest_result", RESULT),
         _kind("manifest", "manifest", "manifest", MANIFEST),
         _kind("campaigns", "campaign", "campaign", CAMPAIGN, load_campaign),
+        _kind("grid_configs", "grid config", "grid_config", GRID_CONFIG, load_grid_config),
         _kind("mbo_specs", "mbo spec", "mbo_spec", MBO_SPEC, load_mbo_spec),
         _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
         _kind(

@@ -1,4 +1,4 @@
-"""exp, log, expm1 and the normal quantile against fifty digits.
+"""exp, log, expm1, tanh and the normal quantile against fifty digits.
 
 Errors are counted in units in the last place of the true value. That they give the same
 bits without a compiler is in test_interpreted.py.
@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from engine.mathx import exp, expm1, log, normal_quantile
+from engine.mathx import exp, expm1, log, normal_quantile, tanh
 
 mpmath.mp.dps = 50
 RNG = np.random.default_rng(20240101)
@@ -80,6 +80,20 @@ def test_log_is_right_to_one_unit_in_the_last_place():
 def test_expm1_is_right_to_four_units_in_the_last_place():
     grid = np.concatenate([SMALL, EXPONENTS, [-0.35, 0.35, np.nextafter(0.35, 0)]])
     assert worst(expm1, mpmath.expm1, grid) < 4.0
+
+
+def test_tanh_is_right_to_an_absolute_error_of_four_parts_in_1e16():
+    grid = np.concatenate([SMALL, EXPONENTS, RNG.uniform(-25, 25, 1500), [18.0, 22.0, 350.0, 1e9]])
+    errors = [abs(mpmath.mpf(tanh(float(x))) - mpmath.tanh(mpmath.mpf(float(x)))) for x in grid]
+    assert max(errors) < 4e-16
+
+
+def test_tanh_is_odd_between_minus_one_and_one():
+    for x in np.concatenate([SMALL, EXPONENTS]):
+        assert tanh(-float(x)) == -tanh(float(x))
+        assert -1.0 <= tanh(float(x)) <= 1.0
+    assert tanh(0.0) == 0.0
+    assert (tanh(1e300), tanh(-1e300)) == (1.0, -1.0)
 
 
 def test_the_normal_quantile_is_right_to_six_units_down_to_the_last_uniform():
