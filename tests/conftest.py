@@ -4,6 +4,7 @@ Fixtures with real servers are in tests/servers.py; fixtures of one package stan
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,20 @@ refuse_off_loopback()
 # Two shared cores make any one example slow by chance; how long tests take is judged by the suite.
 settings.register_profile("islandflow", deadline=None, print_blob=True)
 settings.load_profile("islandflow")
+
+
+# The kernels of books, grids and tapes take a minute to compile: one worker does it for all.
+_BOOKS = re.compile(
+    r"tests/(engine/(book|grid|tapes)/|islandflow_\w+/test_(cli_)?(book|grid|level|mbo_tape)\w*\.py)"
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep together what needs the same kernels."""
+    for item in items:
+        if _BOOKS.match(item.nodeid) and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("books"))
 
 
 @pytest.hookimpl(wrapper=True)
