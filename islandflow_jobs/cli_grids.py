@@ -26,17 +26,24 @@ Compat = Annotated[str, typer.Option(help="rules: v2, or v1 of an earlier engine
 def grid_build(
     events: Events,
     config: Config,
-    out: Annotated[Path, typer.Option(help="new folder")],
+    out: Annotated[Path, typer.Option(help="new folder, or one with nothing but checkpoints")],
     compat: Compat = "v2",
     full: Annotated[bool, typer.Option("--full", help="projections and final state too")] = False,
     emit_from: Annotated[
         int | None,
-        typer.Option(min=0, max=grid_run.MAX_INSTANT_NS, help="start of the first bin, ns"),
+        typer.Option(
+            min=0,
+            max=grid_run.MAX_INSTANT_NS,
+            help="start of the first bin, ns since 1970; earlier events warm up [the first event]",
+        ),
     ] = None,
     checkpoint_every: Annotated[
-        int, typer.Option(min=0, help="events between checkpoints, 0 for none")
+        int, typer.Option(min=0, help="events between checkpoints in OUT/checkpoints, 0 for none")
     ] = 0,
-    from_checkpoint: Annotated[Path | None, typer.Option(help="checkpoint to go on from")] = None,
+    from_checkpoint: Annotated[
+        Path | None,
+        typer.Option(help="checkpoint to go on from, of the same events, config and compat"),
+    ] = None,
 ) -> None:
     """Build a dataset: bins, grid, manifest and checksums."""
     wanted = grid_run.Request(
@@ -56,7 +63,12 @@ def book_warm(
     events: Events,
     config: Config,
     at: Annotated[
-        int, typer.Option(min=0, max=grid_run.MAX_INSTANT_NS, help="time of the checkpoint, ns")
+        int,
+        typer.Option(
+            min=0,
+            max=grid_run.MAX_INSTANT_NS,
+            help="start of the first bin to come, ns since 1970; earlier events are taken",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="new file")],
     compat: Compat = "v2",

@@ -8,48 +8,37 @@ last: a folder without a manifest is no dataset. Where datasets lie in the store
 from __future__ import annotations
 
 import hashlib
-import secrets
-import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from contracts.canonical import Document, canonical_json
-from contracts.errors import ContractError, IntegrityError
+from contracts.errors import ContractError
 from contracts.grid import Compat, GridConfig
 from engine.book.api import VERSION as BOOK_VERSION
 from engine.book.events import Events
 from engine.grid.api import VERSION as GRID_VERSION
 from engine.grid.api import Bins, GridMachine
+from engine.grid.kernels import MAX_EMPTY_BINS
 from islandflow_resources.grid_checkpoints import (
     Checkpoint,
     CheckpointHead,
+    Parts,
+    checkpoint_bytes,
     read_checkpoint,
+    read_parts,
     refuse_other_run,
     write_checkpoint,
 )
 from islandflow_resources.grid_finals import write_finals
-from islandflow_resources.grid_folder import (
-    CHECKPOINTS,
-    CHECKSUMS,
-    MANIFEST,
-    checksums_of,
-    move_in,
-    refuse_occupied,
-)
-from islandflow_resources.grid_tables import (
-    GridFiles,
-    bins_table,
-    read_groups,
-    rows_table,
-)
-from islandflow_resources.mbo_files import file_digest, read_events
+from islandflow_resources.grid_folder import CHECKPOINTS, staged, write_manifest
+from islandflow_resources.grid_tables import GridFiles, bins_table, rows_table
+from islandflow_resources.mbo_files import read_events
+from islandflow_resources.new_files import new_file, refuse_taken
 
-FORMAT: Final = "islandflow-grid-dataset/1"
 ENGINE: Final = f"book {BOOK_VERSION}, grid {GRID_VERSION}"
 
 
@@ -113,23 +102,14 @@ def build_grid(order: GridOrder, folder: Path) -> BuiltGrid:
     Raises
     ------
     ContractError
-        ``GRID_EXISTS`` if the folder holds a dataset or other files; whatever is wrong
-        with events, configuration or checkpoint. Nothing but checkpoints is then left.
+        ``GRID_EXISTS`` if the folder holds a dataset or other files, ``GRID_BUSY`` if another
+        build is at work there, ``FOLDER_NOT_WRITABLE``; whatever is wrong with events,
+        configuration or checkpoint. Nothing but checkpoints is then left.
     """
-    refuse_occupied(folder)
-    checkpoint = read_checkpoint(order.from_checkpoint) if order.from_checkpoint else None
-    order = _as_warmed_up(order, checkpoint)
-    fresh = not folder.exists()
-    staging = folder / f".staging-{secrets.token_hex(8)}"
-    staging.mkdir(parents=True)
-    try:
+    with staged(folder) as staging:
+        checkpoint = read_checkpoint(order.from_checkpoint) if order.from_checkpoint else None
+        order = _as_warmed_up(order, checkpoint)
         manifest = _Build(order, folder, staging, checkpoint).run()
-        move_in(staging, folder)
-    except BaseException:
-        shutil.rmtree(staging, ignore_errors=True)
-        if fresh and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
     return BuiltGrid(folder, manifest)
 
 
@@ -147,14 +127,12 @@ def warm_book(order: GridOrder, out: Path) -> CheckpointHead:
     Raises
     ------
     ContractError
-        ``CHECKPOINT_EXISTS``; whatever is wrong with the events or the configuration.
+        ``FILE_EXISTS`` or ``FILE_NOT_WRITABLE``; whatever is wrong with the events or the
+        configuration. Nothing is then left.
     """
     until_ns = order.emit_from_ns
     assert until_ns is not None, "a warm-up ends at a time"
-    if out.exists():
-        raise ContractError(
-            "CHECKPOINT_EXISTS", "a file is there already", str(out), ("name another file",)
-        )
+    refuse_taken(out)
     machine = GridMachine(order.config, order.compat, until_ns)
     reader = read_events(order.events, symbol=order.config.runtime_config.symbol)
     identity = identity_of(order, reader.digest)
@@ -169,8 +147,8 @@ def warm_book(order: GridOrder, out: Path) -> CheckpointHead:
             break
     reader.close()
     head = CheckpointHead(identity, taken, 0, [])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_checkpoint(out, head, machine.freeze())
+    with new_file(out) as temporary:
+        temporary.write_bytes(checkpoint_bytes(head, machine.freeze()))
     return head
 
 
@@ -184,15 +162,13 @@ class _Build:
         self.order = order
         self.checkpoint = checkpoint
         self.staging = staging
-        self.checkpoints = folder / CHECKPOINTS
+        self.parts = Parts(folder / CHECKPOINTS) if order.checkpoint_every else None
         self.reader = read_events(order.events, symbol=runtime.symbol)
         self.identity = identity_of(order, self.reader.digest)
         self.machine = GridMachine(order.config, order.compat, order.emit_from_ns)
         projections = [f"proj_score_h{ms}" for ms in runtime.horizons_ms] if order.full else []
         self.files = GridFiles(staging, runtime.grid_radius_ticks, projections)
         self.taken = 0
-        self.parts: list[Document] = []
-        self.unparted: list[tuple[pa.Table, pa.Table]] = []
 
     def run(self) -> Document:
         """All of it; the manifest that was written."""
@@ -216,15 +192,16 @@ class _Build:
         skipped = 0
         behind = self.taken
         for batch in self.reader:
+            if not skipped and not self.taken:
+                _refuse_early_start(self.order, int(batch.ts_ns[0]))
             skip = min(batch.rows, behind - skipped)
             skipped += skip
             for piece in self._pieces(batch.part(skip, batch.rows)):
                 for bins in self.machine.push(piece):
                     self._append(bins)
                 self.taken += piece.rows
-                every = self.order.checkpoint_every
-                if every and self.taken % every == 0:
-                    self._checkpoint()
+                if self.parts and self.taken % self.order.checkpoint_every == 0:
+                    self._checkpoint(self.parts)
         if skipped < behind:
             raise ContractError(
                 "CHECKPOINT_OF_ANOTHER_RUN",
@@ -246,74 +223,47 @@ class _Build:
     def _append(self, bins: Bins) -> None:
         tables = bins_table(bins), rows_table(bins, self.files.schema)
         self.files.append(*tables)
-        if self.order.checkpoint_every:
-            self.unparted.append(tables)
+        if self.parts:
+            self.parts.append(*tables)
 
-    def _checkpoint(self) -> None:
-        self.checkpoints.mkdir(exist_ok=True)
-        if self.unparted:
-            self._write_parts()
-        head = CheckpointHead(self.identity, self.taken, self.machine.bin_count, self.parts)
-        path = self.checkpoints / f"{self.taken:012d}.arrow"
+    def _checkpoint(self, parts: Parts) -> None:
+        parts.write()
+        head = CheckpointHead(self.identity, self.taken, self.machine.bin_count, parts.written)
+        path = parts.folder / f"{self.taken:012d}.arrow"
+        parts.folder.mkdir(exist_ok=True)
         write_checkpoint(path, head, self.machine.freeze())
 
-    def _write_parts(self) -> None:
-        whole = [pa.concat_tables(tables) for tables in zip(*self.unparted, strict=True)]
-        part: Document = {}
-        for kind, table in zip(("bins", "grid"), whole, strict=True):
-            path = self.checkpoints / f"{self.taken:012d}.{kind}.parquet"
-            temporary = path.with_name(f".{path.name}.part")
-            pq.write_table(table, temporary, compression="ZSTD", compression_level=1)
-            temporary.replace(path)
-            part[kind] = {"name": path.name, "digest": file_digest(path)}
-        self.parts = [*self.parts, part]
-        self.unparted = []
-
     def _resume(self, checkpoint: Checkpoint) -> None:
-        where = str(self.order.from_checkpoint)
-        refuse_other_run(checkpoint, self.identity, where)
+        where = self.order.from_checkpoint
+        assert where is not None
+        refuse_other_run(checkpoint, self.identity, str(where))
         self.machine.thaw(checkpoint.arrays)
         self.taken = checkpoint.head.rows_taken
-        self.parts = checkpoint.head.parts
-        beside = Path(where).parent
-        for part in self.parts:
-            pair = [self._part(beside, part[kind]) for kind in ("bins", "grid")]
-            self.files.append(*pair)
-            if self.order.checkpoint_every:
-                self.unparted.append((pair[0], pair[1]))
-        if self.order.checkpoint_every and beside.resolve() != self.checkpoints.resolve():
-            # Checkpoints of this build must not lean on files of another folder.
-            self.parts = []
-        else:
-            self.unparted = []
+        # Checkpoints of this build must not lean on files of another folder.
+        parts = self.parts
+        is_ours = parts is not None and where.parent.resolve() == parts.folder.resolve()
+        for bins, rows in read_parts(checkpoint.head, where.parent):
+            self.files.append(bins, self._with_columns(rows))
+            if parts and not is_ours:
+                parts.append(bins, self._with_columns(rows))
+        if parts and is_ours:
+            parts.written = [*checkpoint.head.parts]
 
-    def _part(self, beside: Path, part: Any) -> pa.Table:
-        path = beside / str(part["name"])
-        if not path.is_file() or file_digest(path) != part["digest"]:
-            raise IntegrityError(
-                "CHECKPOINT_DAMAGED",
-                "a file with the bins before the checkpoint is missing or has changed",
-                str(path),
-                ("use an earlier checkpoint, or build from the beginning",),
-            )
-        table = pa.concat_tables(read_groups(path))
-        names = [name for name in table.column_names if "proj_score" not in name]
-        wanted = self.files.schema.names
-        if "k" in names and not set(wanted) <= set(table.column_names):
+    def _with_columns(self, rows: pa.Table) -> pa.Table:
+        """Rows of a checkpoint without projections that are not asked for."""
+        wanted = list(self.files.schema.names)
+        if not set(wanted) <= set(rows.column_names):
             raise ContractError(
                 "CHECKPOINT_OF_ANOTHER_RUN",
                 "the checkpoint was made without projections",
-                str(path),
+                str(self.order.from_checkpoint),
                 ("leave --full out, or build from the beginning",),
             )
-        return table.select(list(wanted)) if "k" in names else table
+        return rows.select(wanted)
 
     def _write_manifest(self, tables: Document) -> Document:
         runtime, summary = self.order.config.runtime_config, self.reader.summary
-        names = sorted(path.name for path in self.staging.iterdir())
-        checksums: Document = {name: checksums_of(self.staging / name) for name in names}
         manifest: Document = {
-            "format": FORMAT,
             "dataset_id": dataset_id_of(self.order, summary.digest),
             "form": "full" if self.order.full else "dataset",
             "instrument": {"product_type": runtime.product_type, "symbol": runtime.symbol},
@@ -323,11 +273,22 @@ class _Build:
             "bins": self.machine.bin_count,
             "anomalies": dict(self.machine.anomalies.items()),
             "tables": tables,
-            "files": checksums,
         }
-        (self.staging / CHECKSUMS).write_bytes(canonical_json(checksums) + b"\n")
-        (self.staging / MANIFEST).write_bytes(canonical_json(manifest) + b"\n")
-        return manifest
+        return write_manifest(self.staging, manifest)
+
+
+def _refuse_early_start(order: GridOrder, first_ns: int) -> None:
+    """Refuse a start from which nothing but empty bins leads to the first event."""
+    start_ns, width_ns = order.emit_from_ns, order.config.runtime_config.cell_width_ns
+    if start_ns is None or (first_ns - start_ns) // width_ns < MAX_EMPTY_BINS:
+        return
+    raise ContractError(
+        "EMIT_FROM_TOO_EARLY",
+        f"the first bin cannot start at {start_ns}: the first event is at {first_ns}, "
+        f"more than {MAX_EMPTY_BINS} bins later",
+        "--emit-from",
+        ("give nanoseconds since 1970, or leave it out to start at the first event",),
+    )
 
 
 def _account(summary: dict[str, Any]) -> Document:

@@ -6,10 +6,11 @@ says is ``contracts.instrument``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ContractError
 from contracts.grid import GridConfig
 from contracts.instrument import InstrumentLock, load_instrument_lock
 from islandflow_resources.settings import Settings
@@ -25,13 +26,19 @@ def instrument_lock(settings: Settings) -> InstrumentLock | None:
     ConfigurationError
         ``INSTRUMENT_FILE_MISSING`` if the setting names a file that cannot be read.
     ContractError
-        If the file says something else than a lock.
+        If the file says something else than a lock; every problem names file and pointer.
     """
     path = Path(settings.instrument_config) if settings.instrument_config else DEFAULT_LOCK
     if not settings.instrument_config and not path.exists():
         return None
     try:
         return load_instrument_lock(path.read_bytes())
+    except ContractError as error:
+        problems = [replace(problem, loc=f"{path}#{problem.loc}") for problem in error.problems]
+        first = problems[0]
+        raise ContractError(
+            first.code, first.message, first.loc, first.hints, tuple(problems[1:])
+        ) from None
     except OSError as error:
         raise ConfigurationError(
             "INSTRUMENT_FILE_MISSING",

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from contracts.errors import ComputeError, ContractError
+from contracts.errors import ContractError
 from contracts.grid import Compat, GridConfig
 from engine import status
 from engine.arrays import Floats, Ints, Labels
@@ -114,8 +114,7 @@ class GridMachine:
         Raises
         ------
         ContractError
-            ``MBO_VALUE_INVALID`` for a time or size below 0, before any event is taken.
-        ComputeError
+            ``MBO_VALUE_INVALID`` for a time or size below 0, before any event is taken;
             ``TIME_JUMPS`` at a row so far behind the open bin that no session lies between.
         """
         batch = prepared(events)
@@ -281,7 +280,7 @@ class GridMachine:
         self.state = self.state._replace(**longer)
 
     def _refuse_jump(self, events: Events, row: int) -> None:
-        raise ComputeError(
+        raise ContractError(
             "TIME_JUMPS",
             f"the events cannot be cut into bins: {int(events.ts_ns[row])} lies more than "
             f"{MAX_EMPTY_BINS} bins behind the event before",

@@ -40,7 +40,7 @@ from engine.grid.spectrum import update_spectrum
 from engine.grid.window import centre_of, spot_of, write_bin
 from engine.jit import borrowed, inlined, kernel
 
-MAX_EMPTY_BINS: Final = 20_000_000
+MAX_EMPTY_BINS: Final = 5_000_000
 
 
 @inlined

@@ -7,7 +7,7 @@ test_against_oracle.py; here each name has the one event that it is for.
 import numpy as np
 import pytest
 
-from contracts.errors import ComputeError
+from contracts.errors import ContractError
 from engine.book.layout import ANOMALIES
 from engine.grid.api import GridMachine
 from engine.grid.kernels import MAX_EMPTY_BINS
@@ -97,7 +97,7 @@ def test_a_gap_that_no_session_explains_is_refused_at_its_row():
     steady = well_formed(42, 50, mean_ns=1e5)
     jumped = steady._replace(ts_ns=steady.ts_ns + np.where(np.arange(50) < 40, 0, gap_ns))
     machine, parts = GridMachine(narrow), []
-    with pytest.raises(ComputeError) as caught:
+    with pytest.raises(ContractError) as caught:
         parts.extend(machine.push(jumped))
     assert caught.value.code == "TIME_JUMPS"
     assert caught.value.problems[0].loc == "row 40"
