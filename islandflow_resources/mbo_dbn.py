@@ -124,6 +124,9 @@ def readable(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         hint = "give the path of an existing file"
         raise refusal(path, "MBO_FILE_UNREADABLE", "there is no such file", hint) from error
+    except (IsADirectoryError, PermissionError) as error:
+        hint = "give the path of a file that can be read"
+        raise refusal(path, "MBO_FILE_UNREADABLE", str(error.strerror), hint) from error
     except (dbn.DBNError, pa.ArrowException, OSError, ValueError, MemoryError) as error:
         said = " ".join(str(error).split())[:300]
         raise refusal(path, "MBO_FILE_CORRUPT", f"it does not read: {said}", _WHOLE) from error
