@@ -19,7 +19,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from contracts.digest import bare
 from contracts.errors import Problem
-from islandflow_assets.partitions import Partition
+from islandflow_assets.partitions import Cell
 
 NO_OWN_EVENTS: Final = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 _MAX_ROWS: Final = 100
@@ -34,7 +34,7 @@ class Published:
 
     Attributes
     ----------
-    partition : Partition
+    partition : Cell
     data_version : str
         Content digest.
     inputs : dict of str to str
@@ -43,7 +43,7 @@ class Published:
         What a person sees in the UI.
     """
 
-    partition: Partition
+    partition: Cell
     data_version: str
     inputs: dict[str, str]
     metadata: dict[str, Any]
@@ -55,7 +55,7 @@ class Verdict:
 
     name: str
     passed: int
-    failures: Sequence[tuple[Partition, Problem]] = ()
+    failures: Sequence[tuple[Cell, Problem]] = ()
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
@@ -126,17 +126,26 @@ def materialisations(
 
 
 def check_results(
-    asset: str, verdicts: Sequence[Verdict], log: logging.Logger | None = None
+    asset: str,
+    verdicts: Sequence[Verdict],
+    log: logging.Logger | None = None,
+    *,
+    is_last: bool = False,
 ) -> Iterator[dg.AssetCheckResult]:
     """One result per check, a failed one said in the log too; it blocks only if none passed.
 
     A blocking error stops every downstream step of the run, and a good partition
     must not wait for a bad one: what is missing at the end is named, and fails the
     run, in the check of the summary.
+
+    Parameters
+    ----------
+    is_last : bool
+        Nothing waits downstream, so that a single failure fails the run here.
     """
     for verdict in verdicts:
         failed = len(verdict.failures)
-        blocks = failed > 0 and verdict.passed == 0
+        blocks = failed > 0 and (is_last or verdict.passed == 0)
         if failed and log is not None:
             # Dagster's own error names the check but neither partition nor reason.
             said = f"check {verdict.name}: {_sentence(verdict)}"

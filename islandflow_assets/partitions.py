@@ -1,15 +1,15 @@
 """The partitions of the graph, and which keys a run was asked for.
 
-``scenario`` × ``seed``, and ``campaign``, all dynamic: keys are added when a scenario
-or a campaign is registered (``islandflow_jobs.registration``). Parameters and trials
-are rows, never partitions.
+``scenario`` × ``seed``, ``tape`` × ``seed``, ``campaign`` and ``source``, all dynamic: keys
+are added when a scenario, a tape, a campaign or a recorded file is registered
+(``islandflow_jobs.registration``). Parameters and trials are rows, never partitions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import dagster as dg
 
@@ -19,13 +19,25 @@ from contracts.seeds import parse_seed
 SCENARIO: Final = dg.DynamicPartitionsDefinition(name="scenario")
 SEED: Final = dg.DynamicPartitionsDefinition(name="seed")
 CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="campaign")
+TAPE: Final = dg.DynamicPartitionsDefinition(name="tape")
+SOURCE: Final = dg.DynamicPartitionsDefinition(name="source")
 GRID: Final = dg.MultiPartitionsDefinition({"scenario": SCENARIO, "seed": SEED})
+TAPES: Final = dg.MultiPartitionsDefinition({"tape": TAPE, "seed": SEED})
 
 _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
 _SCENARIO_TAG: Final = "dagster/partition/scenario"
 _SEED_TAG: Final = "dagster/partition/seed"
 _TEMPORARY_HOME: Final = ".tmp_dagster_home_"
+
+
+class Cell(Protocol):
+    """Whatever a batch consists of; its text is its key."""
+
+    @property
+    def key(self) -> str:
+        """The cell as Dagster names it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -42,6 +54,37 @@ class Partition:
 
     def __str__(self) -> str:
         return f"{self.scenario_key}|{self.seed}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TapeCell:
+    """One tape and seed."""
+
+    tape_key: str
+    seed: int
+
+    @property
+    def key(self) -> dg.MultiPartitionKey:
+        """The cell as Dagster names it, dimensions in the order of their names."""
+        return dg.MultiPartitionKey({"tape": self.tape_key, "seed": str(self.seed)})
+
+    def __str__(self) -> str:
+        return f"{self.seed}|{self.tape_key}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SourceCell:
+    """One recorded file."""
+
+    source_key: str
+
+    @property
+    def key(self) -> str:
+        """The cell as Dagster names it."""
+        return self.source_key
+
+    def __str__(self) -> str:
+        return self.source_key
 
 
 def refuse_temporary(instance: dg.DagsterInstance) -> None:
@@ -89,6 +132,27 @@ def requested(context: dg.AssetExecutionContext) -> list[Partition]:
     return sorted(cells)
 
 
+def requested_tapes(context: dg.AssetExecutionContext) -> list[TapeCell]:
+    """Tapes that this step is to make, sorted, see `requested`."""
+    refuse_temporary(context.instance)
+    start, end = context.run.tags.get(_RANGE_START), context.run.tags.get(_RANGE_END)
+    if start is not None and start == end:
+        seed, _, tape_key = start.partition("|")
+        return [TapeCell(tape_key, parse_seed(seed))]
+    cells: list[TapeCell] = []
+    for key in context.partition_keys:
+        assert isinstance(key, dg.MultiPartitionKey)
+        parts = key.keys_by_dimension
+        cells.append(TapeCell(parts["tape"], parse_seed(parts["seed"])))
+    return sorted(cells)
+
+
+def requested_sources(context: dg.AssetExecutionContext) -> list[SourceCell]:
+    """Recorded files that this step is to look at, sorted, see `requested`."""
+    refuse_temporary(context.instance)
+    return sorted(SourceCell(key) for key in context.partition_keys)
+
+
 def requested_by_run(context: dg.AssetExecutionContext) -> list[Partition]:
     """Cells that the whole run was asked for, seen from an unpartitioned asset."""
     tags = context.run.tags
@@ -106,7 +170,7 @@ def requested_by_run(context: dg.AssetExecutionContext) -> list[Partition]:
     return sorted(Partition(name, parse_seed(seed)) for name in scenarios for seed in seeds)
 
 
-def range_tags(first: Partition, last: Partition) -> dict[str, str]:
+def range_tags(first: Cell, last: Cell) -> dict[str, str]:
     """Tags of a run over the box between two cells, in the order of registration."""
     return {_RANGE_START: str(first), _RANGE_END: str(last)}
 

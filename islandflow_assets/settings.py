@@ -1,27 +1,35 @@
-"""Run configuration of backtests and validations, as Dagster's launchpad and YAML files give it.
+"""Run configuration of backtests, validations and grids, as the launchpad and YAML files give it.
 
-The documents it becomes are ``contracts.backtest`` and ``contracts.validation``, which hold
-the bounds; the environment's settings are ``islandflow_resources.settings``.
+The documents it becomes are ``contracts.backtest``, ``contracts.validation`` and
+``contracts.grid``, which hold the bounds; the environment's settings are
+``islandflow_resources.settings``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import dagster as dg
 from pydantic import Field
 
+import contracts
 from contracts.backtest import SETTINGS, BacktestSettings
 from contracts.campaign import OBJECTIVES
 from contracts.document import validate
 from contracts.errors import ContractError, Problem
+from contracts.grid import Compat, GridConfig, load_grid_config
 from contracts.validation import (
     MONTE_CARLO,
     WALK_FORWARD,
     MonteCarloSettings,
     WalkForwardSettings,
 )
+
+SHIPPED_GRID: Final = Path(contracts.__file__).parent / "fixtures/grid_configs/grid_smallest.json"
+"""Configuration of grids where a run names none."""
+_COMPATS: Final[dict[str, Compat]] = {"v1": "v1", "v2": "v2"}
 
 
 class BacktestConfig(dg.ConfigurableResource):
@@ -116,6 +124,68 @@ class ValidationConfig(dg.ConfigurableResource):
         hint = f"write one of {', '.join(OBJECTIVES)}"
         said = f"{self.objective!r} cannot be maximised"
         raise ContractError("METRIC_UNKNOWN", said, "objective", (hint,))
+
+
+class GridSettings(dg.ConfigurableResource):
+    """How events become grids in a run."""
+
+    grid_config: str = Field(
+        default="", description="document in JSON or YAML, or the path of one; else the shipped one"
+    )
+    compat: str = Field(default="v2", description="rules: v2, or v1 of an earlier engine")
+    emit_from_ns: str = Field(
+        default="", description="start of the first bin, digits of ns since 1970; else first event"
+    )
+    parity_events: int = Field(
+        default=0, description="events that are pushed one by one to prove parity; 0 for all"
+    )
+
+    @property
+    def config(self) -> GridConfig:
+        """The configuration; `ContractError` lists every problem with its pointer."""
+        given = self.grid_config.strip()
+        if "\n" in given or given.startswith("{"):
+            return load_grid_config(given)
+        path = Path(given) if given else SHIPPED_GRID
+        try:
+            return load_grid_config(path.read_bytes())
+        except OSError as error:
+            said = f"cannot read the grid's configuration {path}: {error.strerror or error}"
+            hint = "give a document in JSON or YAML, or the path of one"
+            raise ContractError("GRID_CONFIG_UNREADABLE", said, "grid_config", (hint,)) from None
+
+    @property
+    def rules(self) -> Compat:
+        """The set of rules.
+
+        Raises
+        ------
+        ContractError
+            ``GRID_RULES_UNKNOWN``.
+        """
+        if self.compat in _COMPATS:
+            return _COMPATS[self.compat]
+        hint = "write v2, or v1 to reproduce an earlier engine"
+        said = f"there are no rules {self.compat!r}"
+        raise ContractError("GRID_RULES_UNKNOWN", said, "compat", (hint,))
+
+    @property
+    def first_bin_ns(self) -> int | None:
+        """Start of the first bin; None for that of the first event.
+
+        Raises
+        ------
+        ContractError
+            ``GRID_START_INVALID``.
+        """
+        text = self.emit_from_ns.strip()
+        if not text:
+            return None
+        if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= 2**62:
+            return int(text)
+        hint = "write digits, e.g. '1770390000000000000'"
+        said = f"{self.emit_from_ns[:40]!r} is no time in nanoseconds since 1970"
+        raise ContractError("GRID_START_INVALID", said, "emit_from_ns", (hint,))
 
 
 def checked_together(*reads: Callable[[], Any]) -> tuple[Any, ...]:

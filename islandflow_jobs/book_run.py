@@ -1,4 +1,4 @@
-"""What ``islandflow book make``, ``check`` and ``levels`` do, as functions that return lines.
+"""What ``islandflow book …`` does for books alone, as functions that return lines.
 
 Arguments are read in ``cli_books``. Tapes are made in ``engine.tapes``, books checked in
 ``islandflow_resources.book_reports``, levels written in ``level_files`` beside it.
@@ -7,7 +7,7 @@ Arguments are read in ``cli_books``. Tapes are made in ``engine.tapes``, books c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,6 +71,34 @@ def levels(
     return [
         f"made {written.path}",
         f"{written.rows} rows of {count} levels from {written.events} events, {written.digest}",
+    ]
+
+
+def register(resources: ResourceSet, specs: Sequence[MboSpec], seeds: Sequence[int]) -> list[str]:
+    """Register tapes and seeds as partitions."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import registration
+    from islandflow_jobs.instance import open_instance
+
+    with open_instance(resources.settings) as instance:
+        done = registration.register_tapes(resources.store, resources.database, instance, specs)
+        registration.add_seeds(instance, seeds)
+    return [f"{'registered' if one.new else 'unchanged'} {one.key}" for one in done]
+
+
+def import_file(resources: ResourceSet, file: Path, symbol: str | None) -> list[str]:
+    """Keep a recorded file in the store and register it as a partition."""
+    resources.engine_runtime.prepare()
+    from islandflow_jobs import registration
+    from islandflow_jobs.instance import open_instance
+
+    store, database = resources.store, resources.database
+    with open_instance(resources.settings) as instance:
+        done = registration.import_source(store, database, instance, file, symbol)
+    source, where = done.source, store.uri(done.source.events.key)
+    return [
+        f"{'registered' if done.new else 'unchanged'} {source.key}",
+        f"{source.manifest['rows']} events, {source.events.digest}, kept as {where}",
     ]
 
 

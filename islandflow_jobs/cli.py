@@ -8,20 +8,19 @@ until a command needs them, because Dagster alone takes seconds.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from contracts.errors import ContractError, IslandflowError, Problem
+from contracts.errors import ContractError, IslandflowError
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
 from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
 from islandflow_jobs.cli_grids import grid
-from islandflow_jobs.documents import read_file
+from islandflow_jobs.documents import all_loaded, all_valid, one_line, read_file
 from islandflow_resources.resource_set import ResourceSet
 
 T = TypeVar("T")
@@ -68,7 +67,7 @@ def scenario_make(
 @scenario.command("register")
 def scenario_register(files: Files, seeds: Seeds = "") -> None:
     """Register scenarios, their own seeds and SEEDS as partitions of the graph."""
-    documents = _all_valid(files, load_scenario)
+    documents = all_valid(files, load_scenario)
     wanted = parse_seeds(seeds)
     _print_each(operations.register_scenarios(ResourceSet.from_environment(), documents, wanted))
 
@@ -84,7 +83,7 @@ def strategy_check(
     ] = (None),
 ) -> None:
     """Check strategies; exit 2 names what is wrong, where, and what to write instead."""
-    documents = _all_valid(files, lambda data: operations.checked_strategy(data, bars))
+    documents = all_valid(files, lambda data: operations.checked_strategy(data, bars))
     for document in documents:
         _print_each(operations.explain(document) if explain else [f"ok {document.id}"])
 
@@ -92,7 +91,7 @@ def strategy_check(
 @strategy.command("register")
 def strategy_register(files: Files) -> None:
     """Register strategies; all are checked before the first is written."""
-    documents = _all_valid(files, operations.checked_strategy)
+    documents = all_valid(files, operations.checked_strategy)
     _print_each(operations.register_strategies(ResourceSet.from_environment(), documents))
 
 
@@ -120,7 +119,7 @@ def backtest_run(
 
     request = Request(strategy_file, data, out, seed, costs, settings, bars_per_day, sessions)
     wanted = request.documents()
-    loaded: list[Any] = _all_loaded(list(wanted.values()))
+    loaded: list[Any] = all_loaded(list(wanted.values()))
     documents = dict(zip(wanted, loaded, strict=True))
     _print_each(run(ResourceSet.from_environment(), request, **documents))
 
@@ -203,37 +202,8 @@ def main() -> None:
         app(standalone_mode=True)
     except IslandflowError as error:
         for problem in error.problems:
-            sys.stderr.write(f"{_one_line(problem)}\n")
+            sys.stderr.write(f"{one_line(problem)}\n")
         sys.exit(2 if isinstance(error, ContractError) else 1)
-
-
-def _all_valid(files: list[Path], load: Callable[[bytes], T]) -> list[T]:
-    """Every document of one kind, see `_all_loaded`."""
-    return _all_loaded([(path, load) for path in files])
-
-
-def _all_loaded(files: Sequence[tuple[Path, Callable[[bytes], T]]]) -> list[T]:
-    """Every document, or the problems of all of them at once."""
-    documents: list[T] = []
-    problems: list[tuple[Path, Problem]] = []
-    for path, load in files:
-        try:
-            documents.append(load(read_file(path)))
-        except ContractError as error:
-            problems += [(path, problem) for problem in error.problems]
-    if not problems:
-        return documents
-    for path, problem in problems:
-        sys.stderr.write(f"{_one_line(path)}: {_one_line(problem)}\n")
-    raise typer.Exit(2)
-
-
-def _one_line(text: object) -> str:
-    """Text without what would break the line or steer the terminal: documents quote anything."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
-        for char in str(text)
-    )
 
 
 def _print_each(lines: list[str]) -> None:

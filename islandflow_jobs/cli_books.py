@@ -13,9 +13,9 @@ from typing import Annotated
 import typer
 
 from contracts.mbo import load_mbo_spec
-from contracts.seeds import parse_seed
+from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import book_run
-from islandflow_jobs.documents import read_file
+from islandflow_jobs.documents import all_valid, read_file
 from islandflow_resources.resource_set import ResourceSet
 
 book = typer.Typer(no_args_is_help=True, help="Order books of market-by-order events.")
@@ -58,6 +58,23 @@ def book_levels(
     """Write price, size and order count per level after each group of events."""
     resources = ResourceSet.from_environment()
     _print(book_run.levels(resources, file, levels, out, symbol or None))
+
+
+@book.command("register")
+def book_register(
+    specs: Annotated[list[Path], typer.Argument(help="documents of tapes", show_default=False)],
+    seeds: Annotated[str, typer.Option(help="seeds to register, e.g. 1-5 or 1,2,7")] = "",
+) -> None:
+    """Register tapes and SEEDS as partitions of the graph."""
+    documents = all_valid(specs, load_mbo_spec)
+    wanted = parse_seeds(seeds)
+    _print(book_run.register(ResourceSet.from_environment(), documents, wanted))
+
+
+@book.command("import")
+def book_import(file: File, symbol: Symbol = "") -> None:
+    """Keep a recorded file, read to its end, and register it as a partition of the graph."""
+    _print(book_run.import_file(ResourceSet.from_environment(), file, symbol or None))
 
 
 def _print(lines: list[str]) -> None:

@@ -11,6 +11,7 @@ from islandflow_resources.dagster_resources import dagster_resources, resource_s
 resource_set().engine_runtime.prepare()
 
 from islandflow_assets.backtests import backtest_result, screening_result  # noqa: E402
+from islandflow_assets.books import book_checkpoint, mbo_source, mbo_tape  # noqa: E402
 from islandflow_assets.campaign_reports import (  # noqa: E402
     campaign_leaderboard,
     campaign_robustness,
@@ -22,7 +23,12 @@ from islandflow_assets.campaigns import (  # noqa: E402
     nothing_passed,
     trial_shares,
 )
-from islandflow_assets.keys import BACKTEST_SETTINGS, VALIDATION_SETTINGS  # noqa: E402
+from islandflow_assets.grids import grid_dataset, recorded_grid_dataset  # noqa: E402
+from islandflow_assets.keys import (  # noqa: E402
+    BACKTEST_SETTINGS,
+    GRID_SETTINGS,
+    VALIDATION_SETTINGS,
+)
 from islandflow_assets.leaderboards import (  # noqa: E402
     backtest_summary,
     leaderboard,
@@ -30,7 +36,11 @@ from islandflow_assets.leaderboards import (  # noqa: E402
 )
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec  # noqa: E402
 from islandflow_assets.serving import published_serving_spec  # noqa: E402
-from islandflow_assets.settings import BacktestConfig, ValidationConfig  # noqa: E402
+from islandflow_assets.settings import (  # noqa: E402
+    BacktestConfig,
+    GridSettings,
+    ValidationConfig,
+)
 from islandflow_assets.strategies import strategy_ir, strategy_spec  # noqa: E402
 from islandflow_assets.validations import (  # noqa: E402
     monte_carlo_summary,
@@ -44,8 +54,10 @@ from islandflow_jobs.campaign_sensors import (  # noqa: E402
 )
 from islandflow_jobs.instance import warn_without_home  # noqa: E402
 from islandflow_jobs.jobs import (  # noqa: E402
+    books,
     campaign,
     promotion,
+    recorded_books,
     register_inbox,
     research,
     t0_screen,
@@ -86,14 +98,30 @@ def build_definitions(
             overfit_report,
             promotion_dossier,
             published_serving_spec,
+            mbo_tape,
+            grid_dataset,
+            mbo_source,
+            book_checkpoint,
+            recorded_grid_dataset,
         ],
-        jobs=[research, t0_screen, t1_full, validation, campaign, promotion, register_inbox],
+        jobs=[
+            research,
+            t0_screen,
+            t1_full,
+            validation,
+            campaign,
+            promotion,
+            books,
+            recorded_books,
+            register_inbox,
+        ],
         sensors=[inbox, start_campaigns, promote_winners, alert_failures, alert_staleness],
         schedules=[materialise_missing, finish_campaigns],
         resources={
             **dagster_resources(),
             BACKTEST_SETTINGS: BacktestConfig.configure_at_launch(),
             VALIDATION_SETTINGS: ValidationConfig.configure_at_launch(),
+            GRID_SETTINGS: GridSettings.configure_at_launch(),
             "nothing_passed": nothing_passed,
             **(resources or {}),
         },

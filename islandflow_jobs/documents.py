@@ -5,10 +5,17 @@ What a document may say is decided in ``contracts``.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import typer
 
 from contracts.canonical import MAX_DOCUMENT_BYTES
-from contracts.errors import ContractError
+from contracts.errors import ContractError, Problem
+
+T = TypeVar("T")
 
 
 def read_file(path: Path) -> bytes:
@@ -29,3 +36,32 @@ def read_file(path: Path) -> bytes:
             str(path),
             ("give the path of a JSON document",),
         ) from error
+
+
+def all_valid(files: list[Path], load: Callable[[bytes], T]) -> list[T]:
+    """Every document of one kind, see `all_loaded`."""
+    return all_loaded([(path, load) for path in files])
+
+
+def all_loaded(files: Sequence[tuple[Path, Callable[[bytes], T]]]) -> list[T]:
+    """Every document, or the problems of all of them at once."""
+    documents: list[T] = []
+    problems: list[tuple[Path, Problem]] = []
+    for path, load in files:
+        try:
+            documents.append(load(read_file(path)))
+        except ContractError as error:
+            problems += [(path, problem) for problem in error.problems]
+    if not problems:
+        return documents
+    for path, problem in problems:
+        sys.stderr.write(f"{one_line(path)}: {one_line(problem)}\n")
+    raise typer.Exit(2)
+
+
+def one_line(text: object) -> str:
+    """Text without what would break the line or steer the terminal: documents quote anything."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in str(text)
+    )

@@ -1,4 +1,4 @@
-"""Jobs: ``research``, its tiers, ``validation``, ``campaign``, ``promotion``, ``register_inbox``.
+"""Jobs of research and its tiers, of validation, campaigns, promotion, books, and the inbox.
 
 The assets are ``islandflow_assets``; what starts the jobs is ``sensors``,
 ``schedules`` and ``cli``.
@@ -11,10 +11,12 @@ import dagster as dg
 
 from contracts.campaign import load_campaign
 from contracts.errors import ContractError
+from contracts.mbo import load_mbo_spec
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
 from contracts.yaml_text import parse_text
 from islandflow_assets.backtests import backtest_result, screening_result
+from islandflow_assets.books import book_checkpoint, mbo_source, mbo_tape
 from islandflow_assets.campaign_reports import (
     campaign_leaderboard,
     campaign_robustness,
@@ -22,6 +24,7 @@ from islandflow_assets.campaign_reports import (
     promotion_dossier,
 )
 from islandflow_assets.campaigns import campaign_trials, trial_shares
+from islandflow_assets.grids import grid_dataset, recorded_grid_dataset
 from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
 from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
@@ -33,6 +36,7 @@ from islandflow_jobs.registration import (
     register_campaign,
     register_scenarios,
     register_strategy,
+    register_tapes,
 )
 from islandflow_resources.database import Database
 from islandflow_resources.failures import reported
@@ -41,9 +45,15 @@ from islandflow_resources.object_store import ObjectStore
 SCENARIO_INBOX = "inbox/scenarios/"
 STRATEGY_INBOX = "inbox/strategies/"
 CAMPAIGN_INBOX = "inbox/campaigns/"
-INBOXES = (SCENARIO_INBOX, STRATEGY_INBOX, CAMPAIGN_INBOX)
+TAPE_INBOX = "inbox/tapes/"
+INBOXES = (SCENARIO_INBOX, STRATEGY_INBOX, CAMPAIGN_INBOX, TAPE_INBOX)
 REGISTERED = "registered/"
-_OWN_FIELD = {SCENARIO_INBOX: "family", STRATEGY_INBOX: "rules", CAMPAIGN_INBOX: "seeds"}
+_OWN_FIELD = {
+    SCENARIO_INBOX: "family",
+    STRATEGY_INBOX: "rules",
+    CAMPAIGN_INBOX: "seeds",
+    TAPE_INBOX: "scenario",
+}
 """Which field tells what a document is."""
 
 _INPUTS = [scenario_spec, scenario_dataset, strategy_spec, strategy_ir]
@@ -91,6 +101,18 @@ promotion = dg.define_asset_job(
     description="Publish the winner of a campaign and move its alias, once.",
     executor_def=dg.in_process_executor,
 )
+books = dg.define_asset_job(
+    "books",
+    selection=[mbo_tape, grid_dataset],
+    description="Tapes of order books and their grids, for a range of tape × seed.",
+    executor_def=dg.in_process_executor,
+)
+recorded_books = dg.define_asset_job(
+    "recorded_books",
+    selection=[mbo_source, book_checkpoint, recorded_grid_dataset],
+    description="Recorded order books: their check, checkpoint and grid.",
+    executor_def=dg.in_process_executor,
+)
 
 
 @dg.op
@@ -110,6 +132,10 @@ def register_documents(
             _register(context, store, key, lambda data: _scenario(database, context.instance, data))
         for key in store.keys(STRATEGY_INBOX):
             _register(context, store, key, lambda data: _strategy(database, data))
+        for key in store.keys(TAPE_INBOX):
+            _register(
+                context, store, key, lambda data: _tape(store, database, context.instance, data)
+            )
         # Last, because a campaign may name what lay in the other inboxes.
         for key in store.keys(CAMPAIGN_INBOX):
             _register(
@@ -130,6 +156,11 @@ def _scenario(database: Database, instance: dg.DagsterInstance, data: bytes) -> 
 
 def _strategy(database: Database, data: bytes) -> str:
     return register_strategy(database, load_strategy(data)).key
+
+
+def _tape(store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes) -> str:
+    [registered] = register_tapes(store, database, instance, [load_mbo_spec(data)])
+    return registered.key
 
 
 def _campaign(

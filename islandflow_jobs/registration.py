@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 
 from contracts.campaign import CampaignSpec
+from contracts.mbo import MboSpec
 from contracts.scenario import ScenarioSpec
 from contracts.strategy import StrategySpec
 from engine.dsl import compile_strategy
 from islandflow_resources.campaigns import ReadyCampaign, ready, register
 from islandflow_resources.database import Database
+from islandflow_resources.mbo_sources import RegisteredSource, register_source
+from islandflow_resources.mbo_tapes import register_spec
 from islandflow_resources.models import Scenario, Strategy
 from islandflow_resources.object_store import ObjectStore
 
@@ -84,6 +88,39 @@ def register_strategy(database: Database, spec: StrategySpec) -> Registered:
     compile_strategy(spec)
     row = Strategy(strategy_hash=spec.strategy_hash, strategy_id=spec.id, spec=spec.document())
     return Registered(spec.id, database.register_strategy(row))
+
+
+def register_tapes(
+    store: ObjectStore,
+    database: Database,
+    instance: dg.DagsterInstance,
+    specs: Sequence[MboSpec],
+) -> list[Registered]:
+    """Register tapes and add their partitions; the seeds of their scenarios are not used."""
+    registered = [
+        Registered(spec.partition_key, register_spec(store, database, spec)) for spec in specs
+    ]
+    _add(instance, "tape", (one.key for one in registered))
+    return registered
+
+
+def import_source(
+    store: ObjectStore,
+    database: Database,
+    instance: dg.DagsterInstance,
+    path: Path,
+    symbol: str | None,
+) -> RegisteredSource:
+    """Register a recorded file that reads to its end, and add its partition.
+
+    Raises
+    ------
+    ContractError
+        Whatever is wrong with the file; nothing is stored then.
+    """
+    done = register_source(store, database, path, symbol, "cli")
+    _add(instance, "source", [done.source.key])
+    return done
 
 
 def _add(instance: dg.DagsterInstance, dimension: str, keys: Iterable[str]) -> None:

@@ -20,7 +20,10 @@ from contracts.columns import (
     BARS,
     CAMPAIGN_LEADERBOARD,
     EQUITY,
+    GRID_BINS,
+    GRID_ROWS,
     LABELS,
+    MBO_EVENTS,
     MONTE_CARLO,
     TRADES,
     TRIALS,
@@ -45,6 +48,11 @@ _TRIALS = (
 )
 _CAMPAIGN = r"campaigns/(?P<campaign_key>[^/]+)/"
 _BACKTEST = r"backtests/(?P<cache_key>[^/]+)/"
+_TAPE = (
+    r"tapes/mbo/(?P<tape_id>[^/]+)/(?P<tape_hash>[^/]+)/"
+    r"seed=(?P<seed>\d+)/v(?P<version>[^/]+)/"
+)
+_GRID = r"datasets/(?P<dataset_id>[^/]+)/"
 LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
     (BARS, _SCENARIO + r"dataset\.parquet"),
     (LABELS, r"labels/" + _SCENARIO + r"labels\.parquet"),
@@ -54,6 +62,9 @@ LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
     (CAMPAIGN_LEADERBOARD, _CAMPAIGN + r"campaign_leaderboard/[0-9a-f]+\.parquet"),
     (MONTE_CARLO, _CAMPAIGN + r"campaign_monte_carlo/[0-9a-f]+\.parquet"),
     (WALK_FORWARD, _CAMPAIGN + r"campaign_walk_forward/[0-9a-f]+\.parquet"),
+    (MBO_EVENTS, _TAPE + r"events\.parquet"),
+    (GRID_BINS, _GRID + r"bins\.parquet"),
+    (GRID_ROWS, _GRID + r"grid\.parquet"),
 )
 """Which keys hold which table; the names in a path become columns of the view."""
 

@@ -8,11 +8,17 @@ import pytest
 from contracts.errors import ConfigurationError, ContractError
 from islandflow_assets.partitions import (
     GRID,
+    SOURCE,
+    TAPES,
     Partition,
+    SourceCell,
+    TapeCell,
     range_tags,
     refuse_temporary,
     requested,
     requested_by_run,
+    requested_sources,
+    requested_tapes,
 )
 from tests.graph import fast_folder
 
@@ -116,3 +122,42 @@ def test_instances_in_memory_and_in_a_home_are_let_through(instance, graph):
     refuse_temporary(instance)
     refuse_temporary(graph.instance)
     assert graph.instance.is_persistent
+
+
+@pytest.mark.parametrize("cells", [[("b", 7)], [("b", 7), ("a", 1)]])
+def test_a_step_over_tapes_sees_its_cells(cells):
+    seen = []
+
+    @dg.asset(partitions_def=TAPES, backfill_policy=dg.BackfillPolicy.single_run())
+    def made(context) -> None:
+        seen.append(requested_tapes(context))
+
+    wanted = [TapeCell(*cell) for cell in cells]
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("tape", ["b", "a"])
+        instance.add_dynamic_partitions("seed", ["7", "1"])
+        job = dg.Definitions(assets=[made]).resolve_implicit_global_asset_job_def()
+        tags = range_tags(wanted[0], wanted[-1])
+        assert job.execute_in_process(instance=instance, tags=tags).success
+        assert job.execute_in_process(instance=instance, partition_key=wanted[0].key).success
+    tapes, seeds = {tape for tape, _ in cells}, {seed for _, seed in cells}
+    box = sorted(TapeCell(tape, seed) for tape in tapes for seed in seeds)
+    assert seen == [box, [wanted[0]]]
+    assert [str(cell) for cell in wanted] == [str(cell.key) for cell in wanted]
+
+
+def test_a_step_over_sources_sees_its_cells():
+    seen = []
+
+    @dg.asset(partitions_def=SOURCE, backfill_policy=dg.BackfillPolicy.single_run())
+    def made(context) -> None:
+        seen.append(requested_sources(context))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("source", ["z", "a"])
+        job = dg.Definitions(assets=[made]).resolve_implicit_global_asset_job_def()
+        tags = range_tags(SourceCell("z"), SourceCell("a"))
+        assert job.execute_in_process(instance=instance, tags=tags).success
+        assert job.execute_in_process(instance=instance, partition_key="z").success
+    assert seen == [[SourceCell("a"), SourceCell("z")], [SourceCell("z")]]
+    assert SourceCell("z").key == str(SourceCell("z")) == "z"

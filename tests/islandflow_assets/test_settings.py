@@ -1,14 +1,27 @@
 """Run configuration becomes the validated document that enters every cache key."""
 
+import json
+
 import pytest
+import yaml
 
 from contracts.backtest import SETTINGS, BacktestSettings
 from contracts.campaign import OBJECTIVES
 from contracts.document import load
 from contracts.errors import ContractError
+from contracts.grid import grid_config_from
 from contracts.validation import MonteCarloSettings, WalkForwardSettings
-from islandflow_assets.settings import BacktestConfig, ValidationConfig, checked_together
+from islandflow_assets.settings import (
+    BacktestConfig,
+    GridSettings,
+    ValidationConfig,
+    checked_together,
+)
+from islandflow_resources.instrument_lock import refuse_other_instrument
+from islandflow_resources.settings import load_settings
 from tests.contracts.fixture_files import FOLDER
+from tests.graph import write_json
+from tests.islandflow_resources.books import grid_document
 
 
 def test_the_defaults_are_those_of_the_contract():
@@ -98,3 +111,39 @@ def test_what_is_read_together_is_given_in_order_or_refused_with_all_problems():
     with pytest.raises(ContractError) as caught:
         checked_together(lambda: wrong.monte_carlo, lambda: wrong.walk_forward)
     assert [problem.loc for problem in caught.value.problems] == ["/paths", "/folds"]
+
+
+def test_the_shipped_grid_is_of_the_instrument_that_the_shipped_lock_is_for():
+    settings = GridSettings()
+    refuse_other_instrument(load_settings({}), settings.config, "the shipped configuration")
+    assert (settings.rules, settings.first_bin_ns) == ("v2", None)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml", "path"])
+def test_a_grid_is_configured_by_a_document_or_the_path_of_one(form, tmp_path):
+    document = grid_document()
+    path = write_json(tmp_path / "grid.json", document)
+    given = {"json": json.dumps(document), "yaml": yaml.safe_dump(document), "path": str(path)}
+    assert GridSettings(grid_config=given[form]).config == grid_config_from(document)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "code"),
+    [
+        ({"grid_config": "nosuch.json"}, "config", "GRID_CONFIG_UNREADABLE"),
+        ({"grid_config": "{"}, "config", ""),
+        ({"compat": "v3"}, "rules", "GRID_RULES_UNKNOWN"),
+        ({"emit_from_ns": "1e9"}, "first_bin_ns", "GRID_START_INVALID"),
+        ({"emit_from_ns": "-1"}, "first_bin_ns", "GRID_START_INVALID"),
+        ({"emit_from_ns": "9" * 19}, "first_bin_ns", "GRID_START_INVALID"),
+    ],
+)
+def test_settings_of_a_grid_that_are_wrong_are_refused(changed, name, code):
+    with pytest.raises(ContractError) as caught:
+        getattr(GridSettings(**changed), name)
+    assert code in caught.value.code
+
+
+def test_a_time_that_no_double_holds_is_taken_to_the_nanosecond():
+    text = "1770390000000000001"
+    assert GridSettings(emit_from_ns=text).first_bin_ns == int(text)

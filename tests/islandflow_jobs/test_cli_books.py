@@ -1,4 +1,4 @@
-"""``islandflow book make | check | levels``: what they print, how they end, what they leave.
+"""``islandflow book …`` for books alone: what is printed, how it ends, what is left behind.
 
 What a report counts is in tests/islandflow_resources/test_book_reports.py, what a file of
 levels holds in test_level_files.py there.
@@ -11,6 +11,7 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.mbo import load_mbo_spec
 from engine.book.levels import level_columns
 from islandflow_jobs.book_run import document_of, lines_of
 from islandflow_resources.book_reports import check_events
@@ -272,3 +273,37 @@ def test_a_usage_error_ends_with_two(islandflow, bare_home, arguments):
     code, _, _ = islandflow("book", *arguments)
     assert code == 2
     assert not bare_home.exists()
+
+
+def test_registered_tapes_and_seeds_become_partitions(islandflow, graph, short):
+    key = load_mbo_spec(short.read_bytes()).partition_key
+    assert islandflow("book", "register", short, "--seeds", "3-4") == (0, [f"registered {key}"], [])
+    assert islandflow("book", "register", short) == (0, [f"unchanged {key}"], [])
+    assert list(graph.instance.get_dynamic_partitions("tape")) == [key]
+    assert list(graph.instance.get_dynamic_partitions("seed")) == ["1", "2", "3", "4"]
+
+
+def test_no_tape_is_registered_if_one_of_the_documents_is_broken(
+    islandflow, graph, short, tmp_path
+):
+    broken = write_json(tmp_path / "broken.json", SHORT | {"bars": 0})
+    [line] = refused(islandflow("book", "register", short, broken), "VALUE_OUT_OF_RANGE")
+    assert str(broken) in line
+    assert list(graph.instance.get_dynamic_partitions("tape")) == []
+
+
+def test_an_imported_file_is_kept_and_becomes_a_partition(islandflow, graph, tape):
+    key = f"mnqh6-{file_digest(tape)[7:19]}"
+    code, out, err = islandflow("book", "import", tape)
+    assert (code, err) == (0, [])
+    assert out[0] == f"registered {key}"
+    assert out[1].startswith(f"900 events, {file_digest(tape)}, kept as file://")
+    assert islandflow("book", "import", tape, "--symbol", "MNQH6")[1][0] == f"unchanged {key}"
+    assert list(graph.instance.get_dynamic_partitions("source")) == [key]
+
+
+def test_a_file_that_cannot_be_imported_leaves_nothing(islandflow, graph, two):
+    before = graph.objects()
+    refused(islandflow("book", "import", two), "MBO_INSTRUMENT_AMBIGUOUS")
+    assert graph.objects() == before
+    assert list(graph.instance.get_dynamic_partitions("source")) == []

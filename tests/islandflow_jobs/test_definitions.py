@@ -23,6 +23,7 @@ NAMES = sorted(
         ),
         *("screening_leaderboard", "screening_result", "strategy_ir", "strategy_spec"),
         *("monte_carlo_summary", "walk_forward_summary", "published_serving_spec"),
+        *("mbo_tape", "grid_dataset", "mbo_source", "book_checkpoint", "recorded_grid_dataset"),
         *CAMPAIGN_ASSETS,
     ]
 )
@@ -52,7 +53,7 @@ def test_every_asset_and_check_says_what_it_is():
 def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
     for name in (
         *("research", "t0_screen", "t1_full", "register_inbox"),
-        *("validation", "campaign", "promotion"),
+        *("validation", "campaign", "promotion", "books", "recorded_books"),
     ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 

@@ -7,8 +7,15 @@ import pytest
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
 from islandflow_jobs.definitions import defs
-from islandflow_jobs.jobs import CAMPAIGN_INBOX, REGISTERED, SCENARIO_INBOX, STRATEGY_INBOX
+from islandflow_jobs.jobs import (
+    CAMPAIGN_INBOX,
+    REGISTERED,
+    SCENARIO_INBOX,
+    STRATEGY_INBOX,
+    TAPE_INBOX,
+)
 from tests.graph import CALM, CROSSOVER, QUIET, Run, market
+from tests.islandflow_resources.books import short_tape
 from tests.islandflow_resources.campaigning import document
 
 
@@ -213,3 +220,18 @@ def test_a_campaign_in_the_wrong_inbox_is_told_where_it_belongs(graph):
     assert empty_the_inbox(graph).success
     [problem] = errors_of(graph)[f"{STRATEGY_INBOX}lost.json"]
     assert CAMPAIGN_INBOX in problem["hints"][0]
+
+
+def test_a_tape_in_its_inbox_becomes_a_partition(graph):
+    drop(graph, TAPE_INBOX, fresh=short_tape().document())
+    assert empty_the_inbox(graph).success
+    assert list(graph.instance.get_dynamic_partitions("tape")) == [short_tape().partition_key]
+    assert under(graph, "inbox/") == []
+
+
+def test_a_tape_in_the_wrong_inbox_is_told_where_it_belongs(graph):
+    drop(graph, SCENARIO_INBOX, lost=short_tape().document())
+    assert empty_the_inbox(graph).success
+    [problem] = errors_of(graph)[f"{SCENARIO_INBOX}lost.json"]
+    assert TAPE_INBOX in problem["hints"][0]
+    assert list(graph.instance.get_dynamic_partitions("tape")) == []
