@@ -91,7 +91,9 @@ def spec(rate: float, *, moving: bool) -> MboSpec:
         "duration_bars": 2000,
         "seed": 1,
         "family": "level_revert" if not moving else "trend",
-        "params": {"drift": 1.0, "sigma": 4.0} if moving else {"level": 21500, "kappa": 0.2, "sigma": 0.05},
+        "params": {"drift": 1.0, "sigma": 4.0}
+        if moving
+        else {"level": 21500, "kappa": 0.2, "sigma": 0.05},
         "volume_model": "const",
         "start_price": 21500,
         "tick_size": 0.25,
@@ -123,7 +125,7 @@ def _is_far(batch: Events) -> np.ndarray:
 
 def _without(batch: Events, orders: np.ndarray) -> Events:
     kept = ~np.isin(batch.order_id, orders)
-    return prepared(Events(*(column[kept] for column in batch)))
+    return prepared(Events._make(column[kept] for column in batch))
 
 
 def batches(rate: float, *, moving: bool, events: int) -> Iterator[Events]:

@@ -13,9 +13,9 @@ from minio import Minio
 from sqlalchemy.exc import OperationalError
 
 from contracts.errors import DatabaseUnavailableError, StoreUnavailableError
+from islandflow_resources.process_environment import process_environment
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.retries import Patience, patiently
-from islandflow_resources.process_environment import process_environment
 from islandflow_resources.settings import S3Settings
 
 

@@ -96,7 +96,7 @@ def write_parquet(
 
 
 def stream_writer(path: Path, schema: TableSchema) -> pq.ParquetWriter:
-    """A local file that row groups of `schema` are written to one by one, with the same settings."""
+    """A local file that row groups of `schema` are appended to, with the same settings."""
     texts = {"islandflow.table": schema.name, "islandflow.table_version": schema.version}
     return pq.ParquetWriter(path, arrow_schema(schema, texts), **_writer_settings(schema))
 

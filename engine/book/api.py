@@ -41,13 +41,24 @@ def grown(state: BookState) -> BookState:
     return state._replace(orders=orders)
 
 
+_KINDS: Final = tuple(
+    np.dtype(kind)
+    for kind in (np.int64, np.uint8, np.uint8, np.int64, np.int64, np.int64, np.int32, np.int64)
+)
+
+
 def prepared(events: Events) -> Events:
     """The events in arrays that kernels take: contiguous, writable, of the exact types."""
-    types = (np.int64, np.uint8, np.uint8, np.int64, np.int64, np.int64, np.int32, np.int64)
+    for column, kind in zip(events, _KINDS, strict=True):
+        flags = column.flags
+        if column.dtype != kind or not (flags.c_contiguous and flags.writeable):
+            break
+    else:
+        return events
     return Events(
         *(
             np.require(column, dtype=kind, requirements=["C", "W"])
-            for column, kind in zip(events, types, strict=True)
+            for column, kind in zip(events, _KINDS, strict=True)
         )
     )
 

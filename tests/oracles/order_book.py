@@ -317,9 +317,7 @@ class Book:
             "bad_side": states and event.side not in {"A", "B"},
             "side_change": event.action == "M" and order and {order.side, event.side} == {"A", "B"},
             "off_tick": states and event.price_int % self.tick_int != 0,
-            "out_of_range": states
-            and self.anchor is not None
-            and self.slot(event.price_int) == -1,
+            "out_of_range": states and self.anchor is not None and self.slot(event.price_int) == -1,
         } | self.regressions(event)
         for name, happened in found.items():
             self.anomalies[name] += bool(happened)
