@@ -123,6 +123,7 @@ studies: setup ## the statistical studies in their long form; rewrites docs/cali
 	$(BIN)/python -m benchmarks.studies.gate_calibration > docs/gate.new
 	mv docs/gate.new docs/gate.md
 	cat docs/gate.md
+	$(BIN)/python -m benchmarks.studies.mbo_calibration  # its tables stand in docs/mbo-tape.md
 
 lock: setup ## resolve the dependencies again: requirements.lock, and those of deploy, of the benchmarks' peers, of the tests' MLflow
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml

@@ -25,6 +25,7 @@ def main() -> None:
         ResourceSet.from_environment().engine_runtime.prepare()
         from benchmarks import (
             backtest,
+            books,
             campaigns,
             datasets,
             graph,
@@ -35,7 +36,7 @@ def main() -> None:
         )
 
         kernels = (paths, backtest, montecarlo, overfitting)
-        sections = [part.run() for part in (*kernels, tiers, datasets, graph, campaigns)]
+        sections = [part.run() for part in (*kernels, tiers, datasets, books, graph, campaigns)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"
