@@ -170,9 +170,9 @@ def pictures(title: str, runtime: RuntimeConfig, dataset: GridDataset) -> dict[s
     """What a person wants to see of a grid: the field, the depth, the state."""
     bins = read_bins(dataset)
     return {
-        "field": field_map(title, runtime, bins, _batches(dataset)),
-        "depth": depth_profile(title, runtime, bins, _batches(dataset)),
-        "state": state_gauges(title, bins),
+        "field": field_map(f"{title} · field", runtime, bins, _batches(dataset)),
+        "depth": depth_profile(f"{title} · depth", runtime, bins, _batches(dataset)),
+        "state": state_gauges(f"{title} · state model", bins),
     }
 
 

@@ -8,8 +8,11 @@ from contracts.columns import (
     CANDIDATES,
     EQUITY,
     EVIDENCE,
+    GRID_BINS,
+    GRID_ROWS,
     LABELS,
     LEADERBOARD,
+    MBO_EVENTS,
     MONTE_CARLO,
     OHLCV,
     SCHEMAS,
@@ -20,7 +23,7 @@ from contracts.columns import (
     WALK_FORWARD,
 )  # fmt: skip
 
-SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES)
+SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES, MBO_EVENTS, GRID_BINS)
 OF_CAMPAIGNS = (
     TRIALS, TRIAL_CHUNKS, CANDIDATES, CAMPAIGN_LEADERBOARD, MONTE_CARLO, WALK_FORWARD, EVIDENCE,
 )  # fmt: skip
@@ -76,6 +79,36 @@ LAYOUTS = {
     "train_start:int64 train_stop:int64 test_start:int64 test_stop:int64 "
     "sets:int64 params:string train_objective:float64? "
     "test_objective:float64?",
+    "mbo_events 1": (
+        "ts_ns:int64 action:string side:string order_id:int64 price_int:int64 size:int64 "
+        "flags:int32 sequence:int64"
+    ),
+    "grid_bins 1": (
+        "ts_ns:int64 bin_seq:int64 bin_start_ns:int64 bin_end_ns:int64 bin_event_count:int64 "
+        "event_id:int64 spot_ref_price_int:int64 mid_price:float64 best_bid_price_int:int64 "
+        "best_ask_price_int:int64 book_valid:bool best_ask_move_ticks:int64 "
+        "best_bid_move_ticks:int64 ask_reprice_sign:int64 bid_reprice_sign:int64 "
+        "microstate_id:int64 chase_up_flag:int64 chase_down_flag:int64 state_model_name:string "
+        "state_model_score:float64 state_model_ready:bool state_model_sample_count:int64 "
+        "state_model_base:float64 state_model_d1:float64 state_model_d2:float64 "
+        "state_model_d3:float64 state_model_z1:float64 state_model_z2:float64 "
+        "state_model_z3:float64 state_model_bull_intensity:float64 "
+        "state_model_bear_intensity:float64 state_model_mixed_intensity:float64 "
+        "state_model_dominant_state5_code:int64 anchor_tick_idx:int64 order_count:int64"
+    ),
+    "grid_rows 1": (
+        "bin_seq:int32 k:int32 pressure_variant:float64 vacuum_variant:float64 add_mass:float64 "
+        "pull_mass:float64 fill_mass:float64 rest_depth:float64 bid_depth:float64 "
+        "ask_depth:float64 v_add:float64 v_pull:float64 v_fill:float64 v_rest_depth:float64 "
+        "v_bid_depth:float64 v_ask_depth:float64 a_add:float64 a_pull:float64 a_fill:float64 "
+        "a_rest_depth:float64 a_bid_depth:float64 a_ask_depth:float64 j_add:float64 "
+        "j_pull:float64 j_fill:float64 j_rest_depth:float64 j_bid_depth:float64 "
+        "j_ask_depth:float64 composite:float64 composite_d1:float64 composite_d2:float64 "
+        "composite_d3:float64 flow_score:float64 flow_state_code:int8 best_ask_move_ticks:int32 "
+        "best_bid_move_ticks:int32 ask_reprice_sign:int8 bid_reprice_sign:int8 "
+        "microstate_id:int8 state5_code:int8 chase_up_flag:int8 chase_down_flag:int8 "
+        "last_event_id:int64"
+    ),
 }
 
 
@@ -90,7 +123,7 @@ def test_a_layout_changes_only_with_its_version():
 
 
 def test_every_table_is_listed_once():
-    assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD, *OF_CAMPAIGNS}
+    assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD, *OF_CAMPAIGNS, GRID_ROWS}
     assert len({schema.name for schema in SCHEMAS}) == len(SCHEMAS)
 
 
@@ -109,5 +142,5 @@ def test_a_row_of_a_series_begins_with_its_instant_in_nanoseconds(schema):
 def test_what_is_counted_in_ticks_lots_or_nanoseconds_is_an_integer():
     units = ("_ns", "_ticks", "_lots")
     counted = [c for schema in SCHEMAS for c in schema.columns if c.name.endswith(units)]
-    assert len(counted) == 10
-    assert {column.kind for column in counted} == {"int64"}
+    assert len(counted) == 18
+    assert {column.kind for column in counted} == {"int64", "int32"}

@@ -25,7 +25,7 @@ INSTANTS = int(os.environ.get("FAULT_INSTANTS", "3"))
 EVENTS, EVERY = 4_000, 250
 NAMES = 6
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("grid_kill")]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("books")]
 
 
 @pytest.fixture(scope="module")

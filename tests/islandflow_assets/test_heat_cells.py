@@ -92,7 +92,11 @@ def test_labels_are_as_long_as_tells_them_apart():
 @settings(max_examples=50)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 60), st.integers(0, 60), st.floats(-9, 9) | st.just(np.nan)),
+        st.tuples(
+            st.integers(0, 60),
+            st.integers(0, 60),
+            st.floats(-9, 9, allow_subnormal=False) | st.just(np.nan),
+        ),
         min_size=1,
         max_size=150,
     )
