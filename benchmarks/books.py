@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -250,7 +251,8 @@ def _live() -> str:
     lines = []
     for name, rate in RATES.items():
         whole = stream(rate, moving=False)
-        events = [batch.part(i, i + 1) for batch in whole for i in range(batch.rows)][:SINGLE]
+        pieces = (batch.part(i, i + 1) for batch in whole for i in range(batch.rows))
+        events = list(islice(pieces, SINGLE))
         machine, taken, closing = GridMachine(config()), [], []
         for event in events:
             start = time.perf_counter()
