@@ -1,8 +1,10 @@
 """Order books and grids: events and bins per second, one core, beside a plain dictionary book.
 
 Parity first: the dictionary book must end with the same best prices and orders, and one push
-an event must give the same bits as batches. Streams are synthetic tapes of at least two
-million events; *quiet* ones touch at most 250 slots, the *moving* one thousands.
+an event must give the same bits as batches. Streams have at least two million events. The
+*shallow* ones repeat the golden stream of the tests, a book of a hundred orders; the others are
+synthetic tapes with tens of thousands of live orders, of which *quiet* ones touch at most 250
+slots and the *moving* one thousands.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from engine.book.api import prepared
 from engine.book.events import ADD, BID, CANCEL, CLEAR, MODIFY, Events
 from engine.grid import GridMachine
 from engine.tapes import MboTape
+from islandflow_resources.mbo_files import read_events
 
 EVENTS = 2_100_000
 LARGE = 10 * EVENTS
@@ -34,6 +37,8 @@ PLAIN = 200_000
 SINGLE = 100_000
 SYMBOL = "MNQH6"
 START_TICKS = 86_000
+BIN_NS = 100_000_000
+GOLDEN = Path(__file__).parents[1] / "tests/golden/order-book/small_events.parquet"
 NEAR_TICKS = 100
 RATES = {"500 a bin": 5_000.0, "50 a bin": 500.0}
 
@@ -129,6 +134,22 @@ def _without(batch: Events, orders: np.ndarray) -> Events:
     return prepared(Events._make(column[kept] for column in batch))
 
 
+def golden(per_bin: int, events: int) -> Iterator[Events]:
+    """The golden stream again and again, its time scaled to so many events a bin."""
+    (once,) = read_events(GOLDEN)
+    bins = (int(once.ts_ns[-1]) - int(once.ts_ns[0])) / BIN_NS
+    ts_ns = ((once.ts_ns - once.ts_ns[0]) * (once.rows / per_bin / bins)).astype(np.int64)
+    for start in range(events // once.rows):
+        later = once.ts_ns[0] + ts_ns + start * (int(ts_ns[-1]) + 1_000)
+        yield prepared(once._replace(ts_ns=later))
+
+
+@cache
+def shallow(per_bin: int) -> tuple[Events, ...]:
+    """`EVENTS` events of a small book."""
+    return tuple(golden(per_bin, EVENTS))
+
+
 def batches(rate: float, *, moving: bool, events: int) -> Iterator[Events]:
     """Batches of a tape until there are enough events."""
     tape, made = MboTape(spec(rate, moving=moving), 1), 0
@@ -141,8 +162,9 @@ def batches(rate: float, *, moving: bool, events: int) -> Iterator[Events]:
 def run() -> str:
     """Check parity, time all forms, and return the section of the report."""
     check_parity()
-    cases = [("quiet", name, rate, False) for name, rate in RATES.items()]
-    cases.append(("moving", "500 a bin", RATES["500 a bin"], True))
+    cases = [(f"shallow, {each} a bin", shallow(each)) for each in (500, 50)]
+    cases += [(f"quiet, {name}", stream(rate, moving=False)) for name, rate in RATES.items()]
+    cases.append(("moving, 500 a bin", stream(RATES["500 a bin"], moving=True)))
     text = f"## Order books and grids, {EVENTS / 1e6:.1f} million events, one core\n\n"
     header = [
         "tape",
@@ -205,8 +227,7 @@ def plain_book(events: Events) -> tuple[tuple[int, int], int]:
     return (max(depth[1], default=0), min(depth[0], default=0)), len(orders)
 
 
-def _row(kind: str, name: str, rate: float, moving: bool) -> list[str]:
-    events = stream(rate, moving=moving)
+def _row(name: str, events: tuple[Events, ...]) -> list[str]:
     rows = sum(batch.rows for batch in events)
     book = median_seconds(lambda: _fill(Book(SLOTS, TICK), events), 3)
     # With bins longer than the tape no bin is closed: books and forces alone.
@@ -214,7 +235,7 @@ def _row(kind: str, name: str, rate: float, moving: bool) -> list[str]:
     seconds = median_seconds(lambda: _drain(config(), events), 3)
     machine = _drain(config(), events)
     return [
-        f"{kind}, {name}",
+        name,
         f"{int((machine.cells()['last_event_id'] > 0).sum()):,}",
         f"{rows / book / 1e6:.1f}",
         f"{rows / forces / 1e6:.1f}",
@@ -294,13 +315,13 @@ def _memory() -> str:
         for events in (EVENTS, LARGE)
     ]
     return (
-        f"Memory that the whole way from generator to grids adds: {grown[0]:.0f} MB at "
+        f"Memory that grids of the shallow stream add: {grown[0]:.0f} MB at "
         f"{EVENTS / 1e6:.0f} million events, {grown[1]:.0f} MB at {LARGE / 1e6:.0f} million.\n"
     )
 
 
 def _through(events: int) -> None:
     machine = GridMachine(config())
-    for batch in batches(RATES["500 a bin"], moving=False, events=events):
+    for batch in golden(500, events):
         for _ in machine.push(batch):
             pass
