@@ -15,7 +15,7 @@ from contracts.columns import MBO_EVENTS
 from contracts.errors import IslandflowError
 from contracts.mbo import MboSpec
 from engine import paths
-from engine.tapes.api import VERSION as TAPES
+from engine.tapes.api import VERSION as TAPE_ENGINE
 from islandflow_assets import keys, lineage
 from islandflow_assets.book_plots import scorecard_table, tape_depth
 from islandflow_assets.book_verdicts import (
@@ -30,13 +30,11 @@ from islandflow_assets.book_verdicts import (
 from islandflow_assets.outcomes import Outcome, published_of, verdict_of
 from islandflow_assets.partitions import (
     SOURCE,
+    TAPES,
     SourceCell,
     TapeCell,
     requested_sources,
     requested_tapes,
-)
-from islandflow_assets.partitions import (
-    TAPES as TAPE_CELLS,
 )
 from islandflow_assets.previews import column_schema
 from islandflow_assets.settings import GridSettings
@@ -55,13 +53,13 @@ from islandflow_resources.stored_files import fetched
 
 Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResult]
 
-TAPE_VERSION = f"{TAPES}.{paths.domain_version()}"
+TAPE_VERSION = f"{TAPE_ENGINE}.{paths.domain_version()}"
 
 
 @dg.asset(
     name=keys.MBO_TAPE,
     group_name=keys.BOOKS,
-    partitions_def=TAPE_CELLS,
+    partitions_def=TAPES,
     backfill_policy=dg.BackfillPolicy.single_run(),
     code_version=TAPE_VERSION,
     dagster_type=dg.Nothing,  # pyright: ignore[reportArgumentType]

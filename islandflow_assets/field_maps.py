@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from contracts.grid import RuntimeConfig
 from engine.arrays import Floats
+from islandflow_assets.colour_bars import colour_bar, colour_labels
 from islandflow_assets.drawing import (
     LEFT,
     TOP,
@@ -32,7 +33,7 @@ from islandflow_assets.field_cells import (
     field_cells,
     palette_image,
 )
-from islandflow_assets.heat_cells import LEVELS, colour, scale_limit
+from islandflow_assets.heat_cells import LEVELS, scale_limit
 from islandflow_assets.time_axes import numbers, step_line, time_labels
 
 BID: Final = "#15803d"
@@ -40,7 +41,6 @@ ASK: Final = "#7e22ce"
 MID: Final = "#1f2328"
 _RIGHT: Final = WIDTH - 104
 _FLOOR: Final = TOP + 320
-_STOPS: Final = 16
 _LINES: Final = (
     ("bid", "best_bid_price_int", 1e-9, BID, 1.6),
     ("ask", "best_ask_price_int", 1e-9, ASK, 1.6),
@@ -89,9 +89,12 @@ def field_map(
         _legend(f"{meaning} · stray prices cut" if cells.cut else meaning)
         + _price_labels(frame)
         + time_labels(cells.columns, frame)
-        + _scale_labels(frame, limit, beyond, name)
+        + colour_labels(frame, limit, beyond=beyond)
+        + text(WIDTH - 8, frame.floor + 32, name, "end")
     )
-    shapes = _painted(frame, cells.means, limit) + _scale(frame) + _best_prices(frame, cells, bins)
+    shapes = (
+        _painted(frame, cells.means, limit) + colour_bar(frame) + _best_prices(frame, cells, bins)
+    )
     return picture(title, words, shapes, _FLOOR + 40)
 
 
@@ -140,27 +143,3 @@ def _legend(meaning: str) -> str:
 
 def _price_labels(frame: Frame) -> str:
     return level_lines(frame) + text(8, TOP - 6, "↑ price, quote currency")
-
-
-def _scale(frame: Frame) -> str:
-    """The colour bar, the highest value at the top."""
-    stops = "".join(
-        f'<stop offset="{k / _STOPS:.4f}" '
-        f'stop-color="{colour(LEVELS - 2 * LEVELS * k // _STOPS)}"/>'
-        for k in range(_STOPS + 1)
-    )
-    return (
-        f'<linearGradient id="scale" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient>'
-        f'<rect class="scale" x="{frame.right + 16}" y="{frame.top}" width="14" '
-        f'height="{frame.floor - frame.top}" fill="url(#scale)"/>'
-    )
-
-
-def _scale_labels(frame: Frame, limit: float, beyond: bool, name: str) -> str:
-    ends = ("≤ ", "≥ ") if beyond else ("", "")
-    bar_frame = Frame(frame.left, frame.right, frame.top, frame.floor, y=(-1.0, 1.0))
-    labels = "".join(
-        text(frame.right + 36, bar_frame.up(part) + 4, f"{sign}{part * limit:.3g}")
-        for part, sign in ((-1.0, ends[0]), (-0.5, ""), (0.0, ""), (0.5, ""), (1.0, ends[1]))
-    )
-    return labels + text(WIDTH - 8, frame.floor + 32, name, "end")

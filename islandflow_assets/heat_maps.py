@@ -13,6 +13,7 @@ from typing import Final
 import dagster as dg
 import numpy as np
 
+from islandflow_assets.colour_bars import colour_bar, colour_labels
 from islandflow_assets.drawing import (
     COLOURS,
     FLOOR,
@@ -35,7 +36,6 @@ from islandflow_assets.drawing import (
     text,
 )
 from islandflow_assets.heat_cells import (
-    LEVELS,
     MISSING,
     HeatCells,
     colour,
@@ -98,9 +98,9 @@ def _cell_map(title: str, cells: HeatCells, x_name: str, y_name: str) -> dg.Mark
         + "".join(up)
         + place_labels(cells.x, frame)
         + floor_name(_x_name(x_name), frame)
-        + _scale_labels(frame, limit, beyond)
+        + colour_labels(frame, limit, beyond=beyond)
     )
-    return picture(title, words, _painted(frame, cells, limit) + _scale(frame), floor + 40)
+    return picture(title, words, _painted(frame, cells, limit) + colour_bar(frame), floor + 40)
 
 
 def _painted(frame: Frame, cells: HeatCells, limit: float) -> str:
@@ -123,28 +123,6 @@ def _painted(frame: Frame, cells: HeatCells, limit: float) -> str:
         f'transform="translate({frame.left} {frame.top}) scale({wide:.4f} {high:.4f})">'
         f"{painted}</g>"
         f"{_outline(frame, (column, column + 1), (row + 1, row))}"
-    )
-
-
-def _scale(frame: Frame) -> str:
-    """The colour bar, the highest score at the top."""
-    stops = "".join(
-        f'<stop offset="{k / 16:.4f}" stop-color="{colour(LEVELS - LEVELS * k // 8)}"/>'
-        for k in range(17)
-    )
-    return (
-        f'<linearGradient id="scale" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient>'
-        f'<rect class="scale" x="{frame.right + 16}" y="{frame.top}" width="14" '
-        f'height="{frame.floor - frame.top}" fill="url(#scale)"/>'
-    )
-
-
-def _scale_labels(frame: Frame, limit: float, beyond: bool) -> str:
-    ends = ("≤ ", "≥ ") if beyond else ("", "")
-    bar_frame = Frame(frame.left, frame.right, frame.top, frame.floor, y=(-1.0, 1.0))
-    return "".join(
-        text(frame.right + 36, bar_frame.up(part) + 4, f"{sign}{part * limit:.3g}")
-        for part, sign in ((-1.0, ends[0]), (-0.5, ""), (0.0, ""), (0.5, ""), (1.0, ends[1]))
     )
 
 

@@ -27,7 +27,7 @@ from contracts.validation import (
     WalkForwardSettings,
 )
 
-SHIPPED_GRID: Final = Path(contracts.__file__).parent / "fixtures/grid_configs/grid_smallest.json"
+SHIPPED_GRID: Final = Path(contracts.__file__).parent / "fixtures/grid_configs/grid_shipped.json"
 """Configuration of grids where a run names none."""
 _COMPATS: Final[dict[str, Compat]] = {"v1": "v1", "v2": "v2"}
 

@@ -39,7 +39,7 @@ def short_tape(**changes):
 
 def grid_document(**changes):
     """The smallest configuration on few slots with short windows."""
-    document = json.loads((FIXTURES / "grid_configs/grid_smallest.json").read_bytes())
+    document = json.loads((FIXTURES / "grid_configs/grid_shipped.json").read_bytes())
     small = {
         "n_absolute_ticks": 256,
         "grid_radius_ticks": 4,
