@@ -7,14 +7,16 @@ which alias is in the registry, so that the same inputs give the same `serving_i
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, Self, cast
+from typing import Annotated, Final, Literal, Self, TypeAlias, cast
 
 from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.backtest import BacktestSettings
 from contracts.canonical import Document
 from contracts.digest import Digest, document_digest
-from contracts.document import Integer, Model, Number, Slug
+from contracts.document import Integer, Model, Number, Seed, Slug
+from contracts.experiment import EvalSettings
+from contracts.grid import GridConfig
 from contracts.problems import broken_rule
 from contracts.strategy import Range, StrategySpec
 
@@ -87,7 +89,7 @@ class Evidence(Model):
     rows: Annotated[Integer, Field(ge=1)]
 
 
-class PublishedServingSpec(Model):
+class PublishedStrategy(Model):
     """A strategy with the parameters and the settings that were evaluated.
 
     All parameters of ``strategy`` are numbers.
@@ -123,9 +125,109 @@ class PublishedServingSpec(Model):
         return document_digest(self.document())
 
 
+class StreamSource(Model):
+    """The events that a signal is streamed from.
+
+    Attributes
+    ----------
+    what : {"tape", "recorded"}
+    key : str
+        Partition key of the tape, or key of the recorded file.
+    seed : int, optional
+        Of a tape.
+    events_digest : str
+        Digest of the file of events.
+    start_ns, end_ns : int, optional
+        Start of the first bin, and from when on events do not count; as text, since
+        nanoseconds exceed what a number of JSON holds.
+    dataset_id : str
+        The stored dataset that the stream equals, to the bit.
+    """
+
+    what: Literal["tape", "recorded"]
+    key: Text
+    seed: Seed | None = None
+    events_digest: Digest
+    start_ns: Seed | None = None
+    end_ns: Seed | None = None
+    dataset_id: Text
+
+
+class ServedSignal(Model):
+    """A signal with all its parameters, and the threshold from which it enters.
+
+    ``version`` is that of the signal's definition.
+    """
+
+    name: Text
+    version: Annotated[Integer, Field(ge=1)]
+    params: dict[Slug, Number]
+    threshold: Number
+
+
+class SignalSource(Model):
+    """Where a published signal comes from, see `Source`."""
+
+    campaign_id: Slug
+    campaign_key: Text
+    campaign_hash: Digest
+    set_id: Text
+    run_id: Text
+    datasets: Annotated[Integer, Field(ge=1)]
+    datasets_digest: Digest
+    serving_hash: Digest
+    pipeline_hash: Digest
+    dossier_digest: Digest
+    engine_digest: Text
+    signals_version: Text
+
+
+class PublishedSignal(Model):
+    """A book signal with the configuration, the parameters and the settings that were evaluated.
+
+    ``runtime_snapshot`` is the whole configuration of its grid; ``settings`` names one
+    take-profit, stop-loss, cooldown and threshold.
+    """
+
+    kind: Literal["signal"]
+    version: Literal["0.1"]
+    name: Slug
+    description: Annotated[str, Field(strict=True, max_length=500)] = ""
+    runtime_snapshot: GridConfig
+    stream: StreamSource
+    signal: ServedSignal
+    settings: EvalSettings
+    evidence: Evidence
+    source: SignalSource
+
+    @model_validator(mode="after")
+    def _single(self) -> Self:
+        for name in ("tp_ticks", "sl_ticks", "cooldown_bins"):
+            if len(getattr(self.settings, name)) != 1:
+                hint = "write the number that was evaluated"
+                raise broken_rule(f"{name} is not one number", hint, "settings", name)
+        return self
+
+    def document(self) -> Document:
+        """The whole document, defaults written out: what is served must not follow a later one."""
+        return cast(Document, self.model_dump(mode="json", by_alias=True))
+
+    @property
+    def serving_id(self) -> str:
+        """``sha256:…`` over the canonical document."""
+        return document_digest(self.document())
+
+
+PublishedServingSpec: TypeAlias = Annotated[
+    PublishedStrategy | PublishedSignal, Field(discriminator="kind")
+]
+"""A strategy or a book signal that is served."""
+
 DOSSIER: Final[TypeAdapter[Dossier]] = TypeAdapter(Dossier)
 PUBLISHED: Final[TypeAdapter[PublishedServingSpec]] = TypeAdapter(PublishedServingSpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "strategy: the rules of its own schema are kept, and all its parameters are numbers",
+    "settings: one take-profit, stop-loss and cooldown",
+    "start_ns, end_ns: at most 2^63 - 1",
 )
 """Rules of the published spec that its JSON Schema cannot express."""

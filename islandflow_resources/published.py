@@ -23,6 +23,7 @@ from contracts.serving import (
     Dossier,
     Evidence,
     PublishedServingSpec,
+    PublishedStrategy,
     Source,
     Winner,
 )
@@ -88,7 +89,7 @@ def draft(
     evidence = _evidence(store, database, campaign, winner)
     digest = content_digest(evidence, EVIDENCE)
     promotion = campaign.spec.promotion
-    spec = PublishedServingSpec(
+    spec = PublishedStrategy(
         kind="strategy",
         version="0.1",
         name=campaign.spec.id,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from engine.arrays import Floats
 from engine.grid import layout as at
-from engine.grid.layout import GridState
 from engine.grid.ranks import enter, exchange, median, plain_z, scale_of
 from engine.grid.spectrum import blend, difference
 from engine.jit import inlined, kernel
@@ -40,19 +39,17 @@ def dominant(params: Floats, above: int, below: int) -> int:
 
 
 @kernel
-def channel_z(state: GridState, channel: int, bins: int) -> float:
+def channel_z(ring: Floats, ranks: Floats, least: int, bins: int, value: float) -> float:
     """Take the latest value of a channel into its window, and its z."""
-    ring, ranks = state.model_rings[channel], state.model_ranks[channel]
-    window = state.frame[at.MODEL_WINDOW]
-    value = state.model[at.M_D1 + channel]
+    window = ring.shape[0]
     place = bins % window
     if bins < window:
         enter(ranks, bins, value)
     else:
-        exchange(ranks, ring[place], value)
+        exchange(ranks, float(ring[place]), value)
     ring[place] = value
     filled = min(bins + 1, window)
-    if filled < state.frame[at.MODEL_MIN]:
+    if filled < least:
         return 0.0
     centre = median(ranks, filled)
     scale = scale_of(ranks, filled, centre)
@@ -62,9 +59,27 @@ def channel_z(state: GridState, channel: int, bins: int) -> float:
 
 
 @kernel
-def update_model(state: GridState, above: int, below: int) -> None:
-    """Score of a bin whose rows above and below the centre carry these codes."""
-    params, model, bins = state.params, state.model, state.frame[at.BINS]
+def update_model(
+    params: Floats,
+    model: Floats,
+    rings: Floats,
+    ranks: Floats,
+    least: int,
+    bins: int,
+    above: int,
+    below: int,
+) -> None:
+    """Score of a bin whose rows above and below the centre carry these codes.
+
+    Parameters
+    ----------
+    params, model : ndarray
+        As of `GridState`.
+    rings, ranks : ndarray, shape (3, window), float64
+    least, bins : int
+        Values that a z needs; bins before this one.
+    above, below : int
+    """
     mixed = intensity(params, 0, above, below)
     bull = params[at.BULL_PRESSURE] * intensity(params, 1, above, below)
     bull += params[at.BULL_VACUUM] * intensity(params, 2, above, below)
@@ -73,7 +88,8 @@ def update_model(state: GridState, above: int, below: int) -> None:
     damping = min(max(1.0 - params[at.MIXED] * mixed, 0.0), 1.0)
     difference(model, at.M_BASE, (bull - bear) * damping, params[at.MODEL_S], bins)
     for channel in range(3):
-        model[at.M_Z + channel] = channel_z(state, channel, bins)
+        value = model[at.M_D1 + channel]
+        model[at.M_Z + channel] = channel_z(rings[channel], ranks[channel], least, bins, value)
     model[at.M_SCORE] = blend(
         model[at.M_Z],
         model[at.M_Z + 1],

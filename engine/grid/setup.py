@@ -63,20 +63,33 @@ def make_params(runtime: RuntimeConfig, projection: Projection) -> Floats:
     for place, value in by_place.items():
         params[place] = value
     params[at.W1 : at.W1 + 3] = weights
-    params[at.WEIGHT_BELOW : at.WEIGHT_ALL + 1] = spatial_weights(runtime)
+    params[at.WEIGHT_BELOW : at.WEIGHT_ALL + 1] = spatial_weights(
+        runtime.grid_radius_ticks,
+        runtime.state_model_center_exclusion_radius,
+        runtime.state_model_spatial_decay_power,
+    )
     horizons = [horizon / 1000.0 for horizon in runtime.horizons_ms]
     return np.concatenate([params, rollup, np.array(horizons)])
 
 
-def spatial_weights(runtime: RuntimeConfig) -> Floats:
-    """Weights of the state model, summed below, at and above the centre, and over all."""
-    radius = runtime.grid_radius_ticks
+def spatial_weights(radius: int, excluded: int, power: float) -> Floats:
+    """Weights of the state model, summed below, at and above the centre, and over all.
+
+    Parameters
+    ----------
+    radius : int
+        Rows on either side of the centre.
+    excluded : int
+        Rows on either side that carry no weight, the centre with them; 0 for none.
+    power : float
+        Of 1/|k| by which the others count.
+    """
     k = np.arange(-radius, radius + 1)
     weights = np.ones(2 * radius + 1)
-    if runtime.state_model_center_exclusion_radius > 0:
-        weights[np.abs(k) <= runtime.state_model_center_exclusion_radius] = 0.0
-    if runtime.state_model_spatial_decay_power > 0:
-        nearness = 1.0 / np.maximum(np.abs(k), 1) ** runtime.state_model_spatial_decay_power
+    if excluded > 0:
+        weights[np.abs(k) <= excluded] = 0.0
+    if power > 0:
+        nearness = 1.0 / np.maximum(np.abs(k), 1) ** power
         weights = weights * nearness
     weights = weights / weights.sum()
     masks = (k < 0, k == 0, k > 0, abs(k) <= radius)

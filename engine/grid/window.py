@@ -125,7 +125,16 @@ def write_bin(state: GridState, out: GridOutput, bin_: int, spot: int, centre: i
     ask_sign, bid_sign = sign(ask_move), sign(bid_move)
     above = code_above(ask_sign, bid_sign)
     below = code_below(above)
-    update_model(state, above, below)
+    update_model(
+        state.params,
+        state.model,
+        state.model_rings,
+        state.model_ranks,
+        frame[at.MODEL_MIN],
+        frame[at.BINS],
+        above,
+        below,
+    )
     write_rows(state, out, bin_, centre, above, below)
     frame[at.HAS_BEFORE], frame[at.BID_BEFORE], frame[at.ASK_BEFORE] = 1, bid, ask
     seen = frame[at.BINS] + 1
