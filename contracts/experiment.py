@@ -241,7 +241,7 @@ class Sweep(Model):
     scoring: dict[
         Literal["zscore_window_bins", "zscore_min_periods", "tanh_scale", "threshold_neutral"], Axis
     ] = {}  # noqa: RUF012
-    pipeline: dict[str, Annotated[tuple[Level, ...], Field(min_length=1, max_length=1_000)]] = {}  # noqa: RUF012
+    pipeline: dict[Slug, Annotated[tuple[Level, ...], Field(min_length=1, max_length=1_000)]] = {}  # noqa: RUF012
     per_signal: dict[_Name, dict[Slug, Axis]] = {}  # noqa: RUF012
 
     @field_validator("pipeline")
@@ -320,6 +320,7 @@ class ExperimentSpec(Model):
 
 _CONFIG: Final[TypeAdapter[GridConfig]] = TypeAdapter(GridConfig)
 SERVING: Final[TypeAdapter[ServingSpec]] = TypeAdapter(ServingSpec)
+EVAL: Final[TypeAdapter[EvalSettings]] = TypeAdapter(EvalSettings)
 EXPERIMENT: Final[TypeAdapter[ExperimentSpec]] = TypeAdapter(ExperimentSpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "seeds: a list of seeds and ranges, every seed once",

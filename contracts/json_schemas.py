@@ -18,9 +18,11 @@ from contracts import (
     backtest,
     campaign,
     costs,
+    experiment,
     grid,
     manifest,
     mbo,
+    pipeline,
     scenario,
     serving,
     strategy,
@@ -54,6 +56,12 @@ _SOURCES: Final[dict[str, _Source]] = {
     "campaign": _Source(campaign.CAMPAIGN, "0.1", "Campaign", campaign.BEYOND_SCHEMA),
     "grid_config": _Source(grid.GRID_CONFIG, "0.1", "Grid configuration", grid.BEYOND_SCHEMA),
     "mbo_spec": _Source(mbo.MBO_SPEC, "0.1", "Market-by-order tape", mbo.BEYOND_SCHEMA),
+    "pipeline": _Source(pipeline.PIPELINE, "0.1", "Pipeline", pipeline.BEYOND_SCHEMA),
+    "dataset_campaign": _Source(
+        pipeline.DATASET_CAMPAIGN, "0.1", "Campaign of datasets", pipeline.CAMPAIGN_BEYOND_SCHEMA
+    ),
+    "serving": _Source(experiment.SERVING, "0.1", "Serving", experiment.BEYOND_SCHEMA),
+    "experiment": _Source(experiment.EXPERIMENT, "0.1", "Experiment", experiment.BEYOND_SCHEMA),
     "monte_carlo_settings": _Source(
         validation.MONTE_CARLO, "0.1", "Monte Carlo settings", validation.BEYOND_SCHEMA
     ),

@@ -14,7 +14,15 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal, Self, TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from pydantic import Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from contracts.campaign import Named
 from contracts.canonical import Document, Json
@@ -44,6 +52,13 @@ def form_of(value: object) -> str:
     return "document" if isinstance(value, dict | Model) else "name"
 
 
+def _without_origin(config: GridConfig) -> GridConfig:
+    """The configuration without what its file says of where it comes from."""
+    return GridConfig(runtime_config=config.runtime_config, projection=config.projection)
+
+
+PlainConfig: TypeAlias = Annotated[GridConfig, AfterValidator(_without_origin)]
+"""A configuration inside another document: nothing that is hashed may depend on its origin."""
 AnyTape: TypeAlias = Annotated[Annotated[MboSpec, Tag("document")] | Named, Discriminator(form_of)]
 
 
@@ -154,7 +169,7 @@ class PipelineSpec(Model):
     description: Annotated[str, Field(strict=True, max_length=2_000)] = ""
     capture: Capture
     pipeline: Overrides = Overrides()
-    config: GridConfig | None = None
+    config: PlainConfig | None = None
 
     @property
     def pipeline_hash(self) -> str:
@@ -199,7 +214,7 @@ class DatasetCampaign(Model):
     version: Literal["0.1"]
     description: Annotated[str, Field(strict=True, max_length=2_000)] = ""
     base: PipelineSpec
-    axes: dict[str, Annotated[tuple[Level, ...], Field(min_length=1, max_length=1_000)]] = {}  # noqa: RUF012
+    axes: dict[Slug, Annotated[tuple[Level, ...], Field(min_length=1, max_length=1_000)]] = {}  # noqa: RUF012
     bundles: Annotated[tuple[Overrides, ...], Field(max_length=1_000)] = ()
 
     @model_validator(mode="after")

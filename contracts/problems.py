@@ -75,6 +75,9 @@ _PATTERNS: Final[Mapping[str, str]] = {
     _SLUG: "write 1 to 64 of the characters a-z 0-9 _ -",
     _NAME: "write a letter a-z and up to 31 of a-z 0-9 _",
     "^(sha256|blake3):[0-9a-f]{64}$": "write sha256: or blake3: and 64 lower-case hex digits",
+    "^[a-z0-9][a-z0-9_]{0,63}$": "write a letter a-z or a digit and up to 63 of a-z 0-9 _",
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "write a day as YYYY-MM-DD",
+    "^([01][0-9]|2[0-3]):[0-5][0-9]$": "write a time as HH:MM, from 00:00 to 23:59",
     r"^\S(.*\S)?$": "write text in one line that neither begins nor ends with a blank",
 }
 _BOUNDS: Final[Mapping[str, str]] = {

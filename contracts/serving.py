@@ -16,7 +16,7 @@ from contracts.canonical import Document
 from contracts.digest import Digest, document_digest
 from contracts.document import Integer, Model, Number, Seed, Slug
 from contracts.experiment import EvalSettings
-from contracts.grid import GridConfig
+from contracts.pipeline import PlainConfig
 from contracts.problems import broken_rule
 from contracts.strategy import Range, StrategySpec
 
@@ -193,7 +193,7 @@ class PublishedSignal(Model):
     version: Literal["0.1"]
     name: Slug
     description: Annotated[str, Field(strict=True, max_length=500)] = ""
-    runtime_snapshot: GridConfig
+    runtime_snapshot: PlainConfig
     stream: StreamSource
     signal: ServedSignal
     settings: EvalSettings

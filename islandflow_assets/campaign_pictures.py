@@ -11,7 +11,7 @@ import dagster as dg
 
 from islandflow_assets import charts
 from islandflow_resources.campaign_robustness import Robust, drawn
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedTable
 from islandflow_resources.engine_runtime import EngineRuntime
@@ -19,7 +19,7 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.robustness import Row
 
 
-def heat_map(campaign: ReadyCampaign, board: DerivedTable) -> dg.MarkdownMetadataValue:
+def heat_map(campaign: AnyCampaign, board: DerivedTable) -> dg.MarkdownMetadataValue:
     """Scores of the best strategy over its two parameters that vary most."""
     rows = board.table.to_pylist()
     best = rows[0]["strategy_hash"]
@@ -39,7 +39,7 @@ def pictures_of(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     board: DerivedTable,
     robust: Robust,
 ) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from islandflow_assets.partitions import CAMPAIGN
 from islandflow_assets.previews import column_schema, stored_table
 from islandflow_resources.campaign_reports import make_leaderboard
 from islandflow_resources.campaign_robustness import make_robust
-from islandflow_resources.campaign_trials import VERSION
+from islandflow_resources.campaign_tables import VERSION
 from islandflow_resources.campaigns import registered
 from islandflow_resources.database import Database
 from islandflow_resources.derived import Derived

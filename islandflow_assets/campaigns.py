@@ -16,16 +16,14 @@ from islandflow_assets import keys
 from islandflow_assets.partitions import CAMPAIGN, refuse_temporary
 from islandflow_assets.previews import column_schema, stored_table
 from islandflow_assets.scenarios import scenario_dataset
-from islandflow_resources.campaign_trials import (
-    VERSION,
-    CampaignTrials,
-    listed_chunks,
-    run_trials,
-)
-from islandflow_resources.campaigns import ReadyCampaign, registered
+from islandflow_resources.campaign_runs import run_campaign
+from islandflow_resources.campaign_tables import VERSION, CampaignTrials
+from islandflow_resources.campaign_trials import listed_chunks
+from islandflow_resources.campaigns import AnyCampaign, registered
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.executors import ChunkExecutor
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.failures import mark_permanent, reported
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.progress import Progress
@@ -75,6 +73,8 @@ def make_share(
     with reported(context):
         _, share, _, shares = (context.get_mapping_key() or "").split("_")
         campaign = registered(database, context.partition_key)
+        if isinstance(campaign, ReadyExperiment):
+            return
         chunks = list(listed_chunks(campaign))[int(share) :: int(shares)]
         alone = EngineRuntime(1, engine_runtime.memory_mb, engine_runtime.kernel_home)
         made = [
@@ -136,7 +136,7 @@ def campaign_trials(
         refuse_temporary(context.instance)
         campaign = registered(database, context.partition_key)
         progress = Progress("trials", context.log.info)
-        made = run_trials(
+        made = run_campaign(
             store, database, engine_runtime, campaign, chunk_executor, context.run.run_id, progress
         )
         computed = _made_by(database, made, context.run.run_id)
@@ -162,7 +162,7 @@ def _made_by(database: Database, made: CampaignTrials, run_id: str) -> int:
 
 
 def _metadata(
-    store: ObjectStore, campaign: ReadyCampaign, made: CampaignTrials, computed: int
+    store: ObjectStore, campaign: AnyCampaign, made: CampaignTrials, computed: int
 ) -> dict[str, Any]:
     chunks = made.chunks.table
     return {
@@ -185,10 +185,7 @@ def _metadata(
 
 def _nothing_missing(made: CampaignTrials) -> dg.AssetCheckResult:
     refused = made.refused
-    named = "; ".join(
-        f"{one.chunk.scenario.partition_key}|{one.chunk.seed}: {one.problem}"
-        for one in refused[:_NAMED]
-    )
+    named = "; ".join(f"{one.name}: {one.problem}" for one in refused[:_NAMED])
     more = f"; and {len(refused) - _NAMED} more" if len(refused) > _NAMED else ""
     said = f"{len(refused)} datasets have no trials: {named}{more}"
     return dg.AssetCheckResult(
@@ -202,6 +199,4 @@ def _nothing_missing(made: CampaignTrials) -> dg.AssetCheckResult:
 
 
 def _code(made: CampaignTrials) -> str:
-    problem = made.refused[0].problem
-    assert problem is not None
-    return problem.code
+    return made.refused[0].problem.code

@@ -11,7 +11,7 @@ from contracts.errors import ContractError
 from islandflow_assets import keys
 from islandflow_assets.campaign_reports import promotion_dossier
 from islandflow_assets.partitions import CAMPAIGN
-from islandflow_resources.campaigns import ReadyCampaign, registered
+from islandflow_resources.campaigns import AnyCampaign, registered
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.failures import reported
@@ -91,7 +91,7 @@ def dossier_tag(data_version: str) -> str:
     return data_version[:32]
 
 
-def _alias(campaign: ReadyCampaign) -> str:
+def _alias(campaign: AnyCampaign) -> str:
     if campaign.spec.promotion is not None:
         return campaign.spec.promotion.alias
     raise ContractError(

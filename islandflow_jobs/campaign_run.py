@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.campaign import CampaignSpec
 from contracts.errors import ContractError
+from contracts.experiment import ExperimentSpec
 from islandflow_resources.resource_set import ResourceSet
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from islandflow_resources.campaigns import ReadyCampaign
+    from islandflow_resources.campaigns import AnyCampaign
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """Dagster would tell of a failure in pages; what it comes to is told by `Ran.lines`."""
 _SHOWN = 10
+AnySpec: TypeAlias = CampaignSpec | ExperimentSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Ran:
     succeeded: bool
 
 
-def check(resources: ResourceSet, spec: CampaignSpec) -> list[str]:
+def check(resources: ResourceSet, spec: AnySpec) -> list[str]:
     """Check a campaign against the registry and the engine; what it would run.
 
     Raises
@@ -41,18 +43,18 @@ def check(resources: ResourceSet, spec: CampaignSpec) -> list[str]:
         With every problem at once.
     """
     resources.engine_runtime.prepare()
-    from islandflow_resources.campaigns import ready
+    from islandflow_resources.campaigns import ready_any
 
-    return [_size(ready(spec, resources.database))]
+    return [_size(ready_any(spec, resources.store, resources.database))]
 
 
-def register(resources: ResourceSet, spec: CampaignSpec) -> list[str]:
+def register(resources: ResourceSet, spec: AnySpec) -> list[str]:
     """Register a campaign without running it; a sensor, a schedule or a person may."""
     campaign, new = _registered(resources, spec)
     return [f"{'registered' if new else 'unchanged'} {campaign.key}", _size(campaign)]
 
 
-def run(resources: ResourceSet, spec: CampaignSpec, *, promote: bool = True) -> Ran:
+def run(resources: ResourceSet, spec: AnySpec, *, promote: bool = True) -> Ran:
     """Register a campaign, run it, and promote its winner if the gate lets it pass."""
     campaign, _ = _registered(resources, spec)
     return _run(resources, campaign, promote=promote)
@@ -139,7 +141,7 @@ def campaign_job() -> dg.JobDefinition:
     return defs.resolve_job_def("campaign")
 
 
-def _registered(resources: ResourceSet, spec: CampaignSpec) -> tuple[ReadyCampaign, bool]:
+def _registered(resources: ResourceSet, spec: AnySpec) -> tuple[AnyCampaign, bool]:
     resources.engine_runtime.prepare()
     from islandflow_jobs.instance import open_instance
     from islandflow_jobs.registration import register_campaign
@@ -148,7 +150,7 @@ def _registered(resources: ResourceSet, spec: CampaignSpec) -> tuple[ReadyCampai
         return register_campaign(resources.store, resources.database, instance, spec)
 
 
-def _run(resources: ResourceSet, campaign: ReadyCampaign, *, promote: bool) -> Ran:
+def _run(resources: ResourceSet, campaign: AnyCampaign, *, promote: bool) -> Ran:
     from islandflow_jobs.instance import open_instance
     from islandflow_jobs.progress_bar import progress_bar
     from islandflow_jobs.run_failures import reasons
@@ -169,7 +171,7 @@ def _run(resources: ResourceSet, campaign: ReadyCampaign, *, promote: bool) -> R
 
 
 def _execute(
-    resources: ResourceSet, instance: dg.DagsterInstance, campaign: ReadyCampaign
+    resources: ResourceSet, instance: dg.DagsterInstance, campaign: AnyCampaign
 ) -> tuple[str, bool]:
     """Run the job ``campaign``: its run, and whether it went through."""
     import dagster as dg
@@ -187,7 +189,7 @@ def _execute(
         return result.run_id, result.success
 
 
-def _computed(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> str:
+def _computed(instance: dg.DagsterInstance, campaign: AnyCampaign) -> str:
     """How many trials the newest run made, and how many it found."""
     import dagster as dg
 
@@ -203,7 +205,7 @@ def _computed(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> str:
     return f"computed {computed:,} of {trials:,} trials, found the others recorded"
 
 
-def _is_due(resources: ResourceSet, campaign: ReadyCampaign) -> bool:
+def _is_due(resources: ResourceSet, campaign: AnyCampaign) -> bool:
     """Whether there is a winner that the gate lets pass, and an alias for it."""
     from islandflow_resources.campaign_status import newest_dossier
 
@@ -213,7 +215,7 @@ def _is_due(resources: ResourceSet, campaign: ReadyCampaign) -> bool:
     return dossier is not None and dossier.passed
 
 
-def _promote(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> tuple[str, bool]:
+def _promote(instance: dg.DagsterInstance, campaign: AnyCampaign) -> tuple[str, bool]:
     from islandflow_jobs.definitions import defs
 
     done = defs.resolve_job_def("promotion").execute_in_process(
@@ -222,7 +224,7 @@ def _promote(instance: dg.DagsterInstance, campaign: ReadyCampaign) -> tuple[str
     return done.run_id, done.success
 
 
-def _size(campaign: ReadyCampaign) -> str:
+def _size(campaign: AnyCampaign) -> str:
     cells = len(campaign.cells)
     return (
         f"{campaign.sets:,} parameter sets x {cells:,} datasets = {campaign.trials:,} trials: "

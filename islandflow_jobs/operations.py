@@ -137,7 +137,9 @@ def verify_one(resources: ResourceSet, uri: str) -> list[str]:
     from islandflow_jobs import verify, verify_results, verify_serving
 
     if verify_serving.is_serving(resources.store, uri):
-        return verify_serving.verify_serving(resources.store, resources.database, uri)
+        return verify_serving.verify_serving(
+            resources.store, resources.database, resources.engine_runtime, uri
+        )
     if verify_results.is_result(resources.store, uri):
         digest = verify_results.verify_result(resources.store, resources.database, uri)
         return [f"verified {uri}", f"recomputed {digest}"]

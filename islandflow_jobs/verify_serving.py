@@ -12,20 +12,23 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from contracts.campaign import campaign_from
 from contracts.digest import document_digest
 from contracts.errors import IntegrityError, IslandflowError, NotFoundError
 from contracts.scenario import ScenarioSpec
-from contracts.serving import PublishedServingSpec
+from contracts.serving import PublishedServingSpec, PublishedSignal
 from engine import paths
 from engine.digest import engine_digest
+from engine.signals.api import VERSION as SIGNALS_VERSION
 from islandflow_resources import datasets, published
 from islandflow_resources.backtest_data import BacktestData
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaigns import AnyCampaign, ReadyCampaign, campaign_of
 from islandflow_resources.database import Database
 from islandflow_resources.derived import read_document
+from islandflow_resources.engine_runtime import EngineRuntime
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.materialise import dataset_ref
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.recomputed_signals import recomputed
 from islandflow_resources.registry import Registry
 from islandflow_resources.results import VERSION
 
@@ -40,7 +43,9 @@ def is_serving(store: ObjectStore, name: str) -> bool:
     return "/" in name and store.parse_uri(name).startswith("serving/")
 
 
-def verify_serving(store: ObjectStore, database: Database, name: str) -> list[str]:
+def verify_serving(
+    store: ObjectStore, database: Database, runtime: EngineRuntime, name: str
+) -> list[str]:
     """Recompute the chain of a published spec.
 
     Returns
@@ -61,6 +66,12 @@ def verify_serving(store: ObjectStore, database: Database, name: str) -> list[st
     campaign = _link("campaign document", lambda: _campaign(store, spec))
     evidence = _link("evidence", lambda: _evidence(store, spec))
     _link("gate report", lambda: _gate_report(store, row.gate_key, spec))
+    if isinstance(spec, PublishedSignal):
+        assert isinstance(campaign, ReadyExperiment)
+        for place, difference in recomputed(store, database, runtime, campaign, spec, evidence):
+            raise _broken(f"dataset {place}", difference)
+        return _told(row.serving_id, spec, evidence)
+    assert isinstance(campaign, ReadyCampaign)
     cells = {(one.partition_key, seed): (one, seed) for one, seed in campaign.cells}
     for expected in evidence.to_pylist():
         cell = (expected["scenario_key"], expected["seed"])
@@ -74,20 +85,24 @@ def verify_serving(store: ObjectStore, database: Database, name: str) -> list[st
         difference = published.first_difference(spec, data, expected)
         if difference is not None:
             raise _broken(f"metrics {place}", difference)
+    return _told(row.serving_id, spec, evidence)
+
+
+def _told(serving_id: str, spec: PublishedServingSpec, evidence: pa.Table) -> list[str]:
     same = spec.source.engine_digest == engine_digest()
     engine = "by this engine" if same else "by an engine of other sources and equal results"
     return [
-        f"verified {row.serving_id}",
+        f"verified {serving_id}",
         f"campaign {spec.source.campaign_key}, gate report and evidence are whole",
         f"{evidence.num_rows} datasets recomputed from their seeds, and all metrics on them",
         f"published {engine}",
     ]
 
 
-def _campaign(store: ObjectStore, spec: PublishedServingSpec) -> ReadyCampaign:
+def _campaign(store: ObjectStore, spec: PublishedServingSpec) -> AnyCampaign:
     key = f"campaigns/{spec.source.campaign_key}/campaign.json"
     document = read_document(store, key, spec.source.campaign_hash)
-    campaign = ReadyCampaign(campaign_from(document))
+    campaign = campaign_of(document)
     if campaign.spec.campaign_hash != spec.source.campaign_hash:
         raise _broken("campaign document", f"it is {campaign.spec.campaign_hash}")
     return campaign
@@ -98,8 +113,12 @@ def _evidence(store: ObjectStore, spec: PublishedServingSpec) -> pa.Table:
     digest = document_digest([*evidence["dataset_digest"].to_pylist()])
     if digest != spec.source.datasets_digest or evidence.num_rows != spec.source.datasets:
         raise _broken("evidence", f"its datasets are {digest}, not {spec.source.datasets_digest}")
-    if spec.source.backtest_version != VERSION:
-        said = f"made by version {spec.source.backtest_version}, this engine is {VERSION}"
+    if isinstance(spec, PublishedSignal):
+        made_by, own = spec.source.signals_version, SIGNALS_VERSION
+    else:
+        made_by, own = spec.source.backtest_version, VERSION
+    if made_by != own:
+        said = f"made by version {made_by}, this engine is {own}"
         raise _broken("engine version", said)
     return evidence
 

@@ -19,8 +19,8 @@ from contracts.digest import document_digest, recipe_digest
 from contracts.errors import NotFoundError
 from engine import campaign as ranking
 from islandflow_resources.campaign_index import CampaignIndex
-from islandflow_resources.campaign_trials import CANDIDATE_TABLE, VERSION
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import CANDIDATE_TABLE, VERSION
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import (
     DerivedTable,
@@ -39,7 +39,7 @@ INDEXED = 1_000
 
 
 def newest(
-    database: Database, campaign: ReadyCampaign, what: str, version: str = VERSION
+    database: Database, campaign: AnyCampaign, what: str, version: str = VERSION
 ) -> Artefact:
     """The newest recorded artefact of a kind that a campaign derived at a version.
 
@@ -69,7 +69,7 @@ def newest(
     )
 
 
-def candidates_of(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> DerivedTable:
+def candidates_of(store: ObjectStore, database: Database, campaign: AnyCampaign) -> DerivedTable:
     """Candidates of a campaign's newest trials, verified."""
     row = newest(database, campaign, CANDIDATE_TABLE)
     table = read_table(store, row, CANDIDATES)
@@ -77,7 +77,7 @@ def candidates_of(store: ObjectStore, database: Database, campaign: ReadyCampaig
 
 
 def make_leaderboard(
-    store: ObjectStore, database: Database, campaign: ReadyCampaign, run_id: str
+    store: ObjectStore, database: Database, campaign: AnyCampaign, run_id: str
 ) -> DerivedTable:
     """Rank the candidates; the first thousand enter the database's index."""
     source = candidates_of(store, database, campaign)
@@ -93,7 +93,7 @@ def make_leaderboard(
     return board
 
 
-def indexed(database: Database, campaign: ReadyCampaign) -> list[CampaignCandidate]:
+def indexed(database: Database, campaign: AnyCampaign) -> list[CampaignCandidate]:
     """The index's rows of a campaign's newest leaderboard, best first; none without one.
 
     Earlier leaderboards, of other versions or of fewer datasets, stay in the index.
@@ -110,7 +110,7 @@ def indexed(database: Database, campaign: ReadyCampaign) -> list[CampaignCandida
 
 
 def campaign_recipe(
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     what: str,
     version: str,
     inputs: dict[str, str],
@@ -134,11 +134,11 @@ def _ranked(candidates: pa.Table) -> pa.Table:
     return from_arrays(CAMPAIGN_LEADERBOARD, columns)
 
 
-def _key(campaign: ReadyCampaign, board: str, rank: int, set_id: str) -> str:
+def _key(campaign: AnyCampaign, board: str, rank: int, set_id: str) -> str:
     return document_digest([campaign.spec.campaign_hash, board, str(rank), set_id])
 
 
-def _index_row(campaign: ReadyCampaign, board: str, row: Row) -> CampaignCandidate:
+def _index_row(campaign: AnyCampaign, board: str, row: Row) -> CampaignCandidate:
     metrics = {
         name: row[name]
         for name in CAMPAIGN_LEADERBOARD.names

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -20,39 +19,37 @@ from engine import montecarlo
 from islandflow_resources import robustness
 from islandflow_resources.backtest_data import BacktestData
 from islandflow_resources.campaign_reports import campaign_recipe, newest
-from islandflow_resources.campaign_trials import CHUNK_TABLE
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import (
+    CHUNK_TABLE,
+    MONTE_CARLO_TABLE,
+    WALK_FORWARD_TABLE,
+    Robust,
+)
+from islandflow_resources.campaigns import AnyCampaign, ReadyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.datasets import DatasetRef
 from islandflow_resources.derived import DerivedTable, made_table, read_table
 from islandflow_resources.engine_runtime import EngineRuntime
+from islandflow_resources.experiment_robustness import drawn_signal, make_signal_robust
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.materialise import dataset_ref, find_datasets
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.results import VERSION as BACKTEST_VERSION
 from islandflow_resources.robustness import Cell, Row, table_of
 from islandflow_resources.trials import MAX_SETS, ParameterSets
 
-MONTE_CARLO_TABLE = "campaign_monte_carlo"
-WALK_FORWARD_TABLE = "campaign_walk_forward"
-
-
-@dataclass(frozen=True, slots=True)
-class Robust:
-    """Monte Carlo and walk-forward of the best trials; None for what was left out."""
-
-    monte_carlo: DerivedTable | None
-    walk_forward: DerivedTable | None
-
 
 def make_robust(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     board: DerivedTable,
     run_id: str,
 ) -> Robust:
     """Resample the best trials, and walk their strategies forward on the same datasets."""
+    if isinstance(campaign, ReadyExperiment):
+        return make_signal_robust(store, database, runtime, campaign, board, run_id)
     how, spec = campaign.spec.robustness, campaign.spec
     inputs = {"leaderboard": board.content_digest}
     specs: Document = {"best": how.best, "settings": spec.settings.document()}
@@ -93,10 +90,12 @@ def drawn(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     board: DerivedTable,
 ) -> tuple[str, montecarlo.MonteCarloOutcome] | None:
     """The winner resampled on its first dataset, to be drawn, and the name of that dataset."""
+    if isinstance(campaign, ReadyExperiment):
+        return drawn_signal(store, database, runtime, campaign, board)
     how = campaign.spec.robustness.monte_carlo
     if how is None:
         return None

@@ -9,20 +9,21 @@ from contracts.document import validate
 from contracts.errors import NotFoundError
 from contracts.serving import DOSSIER, Dossier
 from islandflow_resources.campaign_reports import indexed, newest
-from islandflow_resources.campaign_trials import CANDIDATE_TABLE, listed_chunks
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import CANDIDATE_TABLE
+from islandflow_resources.campaign_trials import listed_chunks
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import read_document
 from islandflow_resources.dossiers import DOSSIER_DOCUMENT, VERSION
+from islandflow_resources.experiment_trials import recorded_runs
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.registry import Registry
 
 _SHOWN = 5
 
 
-def newest_dossier(
-    store: ObjectStore, database: Database, campaign: ReadyCampaign
-) -> Dossier | None:
+def newest_dossier(store: ObjectStore, database: Database, campaign: AnyCampaign) -> Dossier | None:
     """The newest dossier of a campaign, verified; None if it has none."""
     try:
         row = newest(database, campaign, DOSSIER_DOCUMENT, VERSION)
@@ -31,16 +32,16 @@ def newest_dossier(
     return validate(DOSSIER, read_document(store, row.object_key, row.content_digest), "dossier")
 
 
-def status_of(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> str:
+def status_of(store: ObjectStore, database: Database, campaign: AnyCampaign) -> str:
     """One line: trials that are recorded, and what the gate said."""
     dossier = newest_dossier(store, database, campaign)
     verdict = "no dossier yet" if dossier is None else _verdict(dossier)
-    return f"{campaign.key}: {_trials(database, campaign)}, {verdict}"
+    return f"{campaign.key}: {_trials(store, database, campaign)}, {verdict}"
 
 
-def status_lines(store: ObjectStore, database: Database, campaign: ReadyCampaign) -> list[str]:
+def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) -> list[str]:
     """All that is known: trials, the best candidates, the gate's sentences, aliases."""
-    lines = [f"campaign {campaign.key}: {_trials(database, campaign)}"]
+    lines = [f"campaign {campaign.key}: {_trials(store, database, campaign)}"]
     for row in indexed(database, campaign)[:_SHOWN]:
         score = "undefined" if row.score is None else f"{row.score:.6g}"
         params = ", ".join(f"{name} {value:g}" for name, value in sorted(row.params.items()))
@@ -55,16 +56,19 @@ def status_lines(store: ObjectStore, database: Database, campaign: ReadyCampaign
     return [*lines, _verdict(dossier), *judged, *_served(database, campaign)]
 
 
-def _trials(database: Database, campaign: ReadyCampaign) -> str:
+def _trials(store: ObjectStore, database: Database, campaign: AnyCampaign) -> str:
     try:
         newest(database, campaign, CANDIDATE_TABLE)
     except NotFoundError:
-        return f"{_recorded(database, campaign):,} of {campaign.trials:,} trials recorded"
+        done = _recorded(store, database, campaign)
+        return f"{done:,} of {campaign.trials:,} trials recorded"
     return f"all {campaign.trials:,} trials recorded"
 
 
-def _recorded(database: Database, campaign: ReadyCampaign) -> int:
+def _recorded(store: ObjectStore, database: Database, campaign: AnyCampaign) -> int:
     """Trials of the searches that are known beforehand whose chunks are recorded."""
+    if isinstance(campaign, ReadyExperiment):
+        return recorded_runs(store, database, campaign)
     chunks = list(listed_chunks(campaign))
     datasets = database.find({chunk.dataset.recipe for chunk in chunks})
     recipes = {
@@ -80,7 +84,7 @@ def _verdict(dossier: Dossier) -> str:
     return "the gate passed" if dossier.passed else f"the gate refused: {', '.join(failed)}"
 
 
-def _served(database: Database, campaign: ReadyCampaign) -> list[str]:
+def _served(database: Database, campaign: AnyCampaign) -> list[str]:
     registry = Registry(database)
     own = {
         row.serving_id

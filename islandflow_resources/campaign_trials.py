@@ -19,8 +19,14 @@ from contracts.columns import CANDIDATES, TRIAL_CHUNKS, TableSchema
 from contracts.digest import recipe_digest
 from contracts.errors import ContractError
 from contracts.strategy import StrategySpec
-from engine import campaign as ranking
 from engine.search import Batch
+from islandflow_resources.campaign_tables import (
+    CANDIDATE_TABLE,
+    CHUNK_TABLE,
+    VERSION,
+    CampaignTrials,
+    RefusedDataset,
+)
 from islandflow_resources.campaigns import ReadyCampaign
 from islandflow_resources.candidates import Board, CandidateRows, candidates_table
 from islandflow_resources.database import Database
@@ -29,13 +35,9 @@ from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.executors import ChunkExecutor
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.optuna_search import make_search
-from islandflow_resources.results import VERSION as BACKTEST_VERSION
 from islandflow_resources.table_schemas import array_of, from_arrays, strings_of
 from islandflow_resources.trials import MAX_SETS, MadeChunk, ParameterSets, TrialChunk, read_chunk
 
-VERSION = f"{BACKTEST_VERSION}.{ranking.VERSION}"
-CANDIDATE_TABLE = "campaign_candidates"
-CHUNK_TABLE = "campaign_chunks"
 _AT_ONCE = 8
 
 Progress = Callable[[int, int], None]
@@ -52,29 +54,6 @@ class _Gathered:
     rows: list[CandidateRows] = field(default_factory=list)
     chunks: list[MadeChunk] = field(default_factory=list)
     refused: dict[str, MadeChunk] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class CampaignTrials:
-    """Trials of a campaign, stored and recorded.
-
-    Attributes
-    ----------
-    candidates, chunks : DerivedTable
-        A row for each candidate, and for each chunk of trials.
-    trials, made : int
-        How many there are, and how many of them were computed now.
-    refused : tuple of MadeChunk
-        For every dataset that has no trials, one chunk with the problem.
-    seconds : float
-    """
-
-    candidates: DerivedTable
-    chunks: DerivedTable
-    trials: int
-    made: int
-    refused: tuple[MadeChunk, ...]
-    seconds: float
 
 
 def run_trials(
@@ -103,7 +82,7 @@ def run_trials(
     if not gathered.chunks:
         raise _nothing_made(gathered)
     tables = _stored(store, database, campaign, gathered, run_id)
-    refused = tuple(gathered.refused.values())
+    refused = tuple(_refused(one) for one in gathered.refused.values())
     return CampaignTrials(
         *tables, gathered.done, gathered.made, refused, time.perf_counter() - start
     )
@@ -234,6 +213,11 @@ def _chunk_table(chunks: Sequence[MadeChunk]) -> pa.Table:
 
 def _count(rows: Sequence[CandidateRows]) -> int:
     return sum(one.sets.size for one in rows)
+
+
+def _refused(one: MadeChunk) -> RefusedDataset:
+    assert one.problem is not None
+    return RefusedDataset(f"{one.chunk.scenario.partition_key}|{one.chunk.seed}", one.problem)
 
 
 def _nothing_made(gathered: _Gathered) -> ContractError:

@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from contracts.campaign import CampaignSpec, Entrant, campaign_from
-from contracts.canonical import canonical_json
+from contracts.canonical import Document, canonical_json
 from contracts.digest import bare
 from contracts.errors import ContractError, NotFoundError, Problem
+from contracts.experiment import ExperimentSpec, experiment_from
 from contracts.scenario import ScenarioSpec, scenario_from
 from contracts.strategy import StrategySpec, strategy_from
 from contracts.validation import BLOCKS
@@ -26,11 +27,14 @@ from engine.backtest.moments import block_edges, kept_bars
 from engine.search import axes
 from islandflow_resources.campaign_index import CampaignIndex
 from islandflow_resources.database import Database
+from islandflow_resources.experiments import ReadyExperiment, ready_experiment
 from islandflow_resources.models import Campaign
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.optuna_search import make_search
 
 T = TypeVar("T")
+AnyCampaign: TypeAlias = "ReadyCampaign | ReadyExperiment"
+"""A campaign of strategies, or of book signals."""
 _LEAST_DIGITS = 8
 """Digits of a hash that name a strategy."""
 
@@ -95,6 +99,15 @@ class ReadyCampaign:
         return f"{self.folder}/campaign.json"
 
 
+def ready_any(
+    spec: CampaignSpec | ExperimentSpec, store: ObjectStore, database: Database
+) -> AnyCampaign:
+    """A campaign of either kind, checked; see `ready` and ``experiments.ready_experiment``."""
+    if isinstance(spec, ExperimentSpec):
+        return ready_experiment(spec, store, database)
+    return ready(spec, database)
+
+
 def ready(spec: CampaignSpec, database: Database) -> ReadyCampaign:
     """Write out the references of a campaign and check all that can be checked without running it.
 
@@ -140,7 +153,7 @@ def ready(spec: CampaignSpec, database: Database) -> ReadyCampaign:
     return ReadyCampaign(campaign_from(json.loads(whole)))
 
 
-def register(campaign: ReadyCampaign, store: ObjectStore, database: Database) -> bool:
+def register(campaign: AnyCampaign, store: ObjectStore, database: Database) -> bool:
     """Store the campaign's document and enter it into the registry; True if it was new."""
     store.put_exact(campaign.document_key, canonical_json(campaign.spec.document()) + b"\n")
     return CampaignIndex(database).register_campaign(
@@ -153,15 +166,22 @@ def register(campaign: ReadyCampaign, store: ObjectStore, database: Database) ->
     )
 
 
-def registered(database: Database, name: str) -> ReadyCampaign:
-    """A registered campaign by key, hash or id.
+def registered(database: Database, name: str) -> AnyCampaign:
+    """A registered campaign by key, hash or id, whatever it tries.
 
     Raises
     ------
     NotFoundError
         ``CAMPAIGN_NOT_REGISTERED``.
     """
-    return ReadyCampaign(campaign_from(CampaignIndex(database).campaign(name).spec))
+    return campaign_of(CampaignIndex(database).campaign(name).spec)
+
+
+def campaign_of(document: Document) -> AnyCampaign:
+    """The campaign of a registered document."""
+    if document.get("kind") == "experiment":
+        return ReadyExperiment(experiment_from(document))
+    return ReadyCampaign(campaign_from(document))
 
 
 def _looked_up(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -37,11 +38,33 @@ SQUARES = tuple(f"block_squares_{b:02}" for b in range(BLOCKS))
 COUNTS = tuple(f"block_bars_{b:02}" for b in range(BLOCKS))
 
 
+@dataclass(frozen=True)
+class SignalSets:
+    """Candidates of one book signal in one configuration, see `ParameterSets`."""
+
+    owner_id: str
+    owner_hash: str
+    set_ids: Sequence[str]
+    texts: Sequence[str]
+
+    @property
+    def size(self) -> int:
+        """Number of candidates."""
+        return len(self.set_ids)
+
+    def text(self, index: int) -> str:
+        """Parameters of one as canonical JSON."""
+        return self.texts[index]
+
+
+Sets: TypeAlias = ParameterSets | SignalSets
+
+
 @dataclass(frozen=True, slots=True)
 class CandidateRows:
     """Some candidates of one strategy, as arrays."""
 
-    sets: ParameterSets
+    sets: Sets
     summary: campaign.CandidateSummary
     datasets: int
     bars: int
@@ -61,19 +84,26 @@ class Board:
 
     Parameters
     ----------
-    sets : ParameterSets
+    sets : Sets
     objective : str
         Metric.
     bars : sequence of int
-        Bars of each dataset that are traded.
+        Bars of each dataset that are traded; known at the latest when its trials are added.
     gap_bars : int
         Bars left out of the sums of blocks.
+    datasets : int, optional
+        How many there will be; by default those of `bars`.
     """
 
     def __init__(
-        self, sets: ParameterSets, objective: str, bars: Sequence[int], gap_bars: int
+        self,
+        sets: Sets,
+        objective: str,
+        bars: Sequence[int],
+        gap_bars: int,
+        datasets: int | None = None,
     ) -> None:
-        shape = (sets.size, len(bars))
+        shape = (sets.size, len(bars) if datasets is None else datasets)
         self._sets, self._bars, self._gap_bars = sets, bars, gap_bars
         self._objective = objective
         self._metrics = {name: np.full(shape, np.nan) for name in {*_KEPT, objective}}
@@ -134,8 +164,8 @@ def _table(rows: CandidateRows, first: int) -> pa.Table:
     sets, summary, size = rows.sets, rows.summary, rows.sets.size
     columns = {
         "candidate": array_of(np.arange(first, first + size, dtype=np.int64)),
-        "strategy_id": strings_of([sets.strategy.id] * size),
-        "strategy_hash": strings_of([sets.strategy.strategy_hash] * size),
+        "strategy_id": strings_of([sets.owner_id] * size),
+        "strategy_hash": strings_of([sets.owner_hash] * size),
         "set_id": strings_of(sets.set_ids),
         "params": strings_of([sets.text(index) for index in range(size)]),
         "score": nullable_of(summary.score),

@@ -7,8 +7,7 @@ judgement ``engine.campaign``; publishing what passed is ``promotion``.
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,25 +16,23 @@ import numpy as np
 from contracts.canonical import Document
 from contracts.document import validate as validated
 from contracts.serving import DOSSIER, Criterion, Dossier, Winner
-from engine import backtest, validate
 from engine import campaign as judging
+from engine import validate
 from islandflow_resources import results
-from islandflow_resources.backtest_data import BacktestData
 from islandflow_resources.campaign_reports import campaign_recipe
-from islandflow_resources.campaign_robustness import Robust, strategies_of
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import Robust
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
-from islandflow_resources.datasets import Dataset
 from islandflow_resources.derived import DerivedDocument, DerivedTable, made_document
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.materialise import dataset_ref, find_datasets
+from islandflow_resources.experiment_live import live_signal
+from islandflow_resources.experiments import ReadyExperiment
+from islandflow_resources.live_checks import Live, live_strategy
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.robustness import means_by_dataset
-from islandflow_resources.strategies import compiled_at
 
 DOSSIER_DOCUMENT: Final = "promotion_dossier"
 VERSION: Final = f"{results.VERSION}.{judging.VERSION}.{validate.VERSION}"
-LATENCY_RUNS: Final = 100
 _PASSING: Final = frozenset({"latency", "checksums"})
 """Criteria that follow from the machine and the store at the time, not from the evidence."""
 
@@ -56,7 +53,7 @@ def make_dossier(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     board: DerivedTable,
     robust: Robust,
     report: DerivedDocument,
@@ -81,10 +78,10 @@ def make_dossier(
         winner = winner_of(board)
         criteria: tuple[Criterion, ...] = (_none_defined(campaign),)
         if winner is not None:
-            live = _live(store, database, runtime, campaign, winner)
+            live = live_of(store, database, runtime, campaign, winner)
             measured.append(live.latency_ms)
             row = board.table.slice(0, 1).to_pylist()[0]
-            seen = _evidence(row, robust, report.document, live, campaign)
+            seen = _evidence(row, robust, report.document, live, board.table.num_rows)
             criteria = judging.judge(campaign.spec.gate, seen)
         return Dossier(
             campaign_key=campaign.key,
@@ -128,87 +125,25 @@ def winner_of(board: DerivedTable) -> Winner | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Live:
-    """What running the winner as if live has shown."""
-
-    probes: int
-    problem: str
-    latency_ms: float
-    datasets: int
-    checksum_problem: str
-
-
-def _live(
+def live_of(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     winner: Winner,
-) -> _Live:
-    strategy = strategies_of(campaign)[winner.strategy_hash]
-    program = compiled_at(strategy, winner.params)
-    settings = campaign.spec.settings
-    evaluation = backtest.Evaluation(program, strategy.risk, settings, keep_curves=True)
-    probes, seen, latency_ms, problem = 0, 0, 0.0, ""
-    first_seed = campaign.spec.seed_list[0]
-    missing: list[str] = []
-    for dataset in _verified(store, database, runtime, campaign, missing):
-        seen += 1
-        # One dataset of each scenario tells: what a strategy reads does not depend on the seed.
-        if dataset.ref.seed != first_seed:
-            continue
-        spec = dataset.ref.spec
-        data = BacktestData.of_dataset(dataset.table, spec, dataset.manifest.content_digest)
-        asked = campaign.spec.robustness.overfitting.probes
-        found = validate.probe_lookahead(data.bars, evaluation, asked)
-        probes += found.probes
-        if found.probes and not found.identical and not problem:
-            problem = f"on {spec.partition_key}|{first_seed}: {found.first_difference}"
-        latency_ms = max(latency_ms, _latency_ms(data.bars, evaluation))
-    return _Live(probes, problem, latency_ms, seen, "; ".join(missing[:3]))
-
-
-def _verified(
-    store: ObjectStore,
-    database: Database,
-    runtime: EngineRuntime,
-    campaign: ReadyCampaign,
-    missing: list[str],
-) -> Iterator[Dataset]:
-    """Datasets of a campaign that verify; what does not is named in `missing`."""
-    refs = [dataset_ref(scenario, seed) for scenario, seed in campaign.cells]
-    found: set[str] = set()
-    for dataset in find_datasets(store, database, runtime, refs):
-        found.add(dataset.ref.recipe)
-        yield dataset
-    missing += [
-        f"{ref.spec.partition_key}|{ref.seed} does not verify"
-        for ref in refs
-        if ref.recipe not in found
-    ]
-
-
-def _latency_ms(bars: backtest.Dataset, evaluation: backtest.Evaluation) -> float:
-    """99th percentile of the time to decide on one more bar by evaluating all bars so far.
-
-    That is what a live run that keeps no state would do: an upper bound for one that does.
-    """
-    seconds: list[float] = []
-    for back in range(LATENCY_RUNS):
-        so_far = bars.first(max(2, bars.bars - back))
-        start = time.perf_counter()
-        backtest.run([so_far], [evaluation])
-        seconds.append(time.perf_counter() - start)
-    return float(np.percentile(seconds, 99)) * 1e3
+) -> Live:
+    """What running the winner as if live shows."""
+    if isinstance(campaign, ReadyExperiment):
+        return live_signal(store, database, runtime, campaign, winner)
+    return live_strategy(store, database, runtime, campaign, winner)
 
 
 def _evidence(
     row: dict[str, Any],
     robust: Robust,
     report: Document,
-    live: _Live,
-    campaign: ReadyCampaign,
+    live: Live,
+    candidates: int,
 ) -> judging.Evidence:
     deflated = report.get("deflated")
     sharpe = deflated.get("deflated_sharpe") if isinstance(deflated, dict) else None
@@ -223,7 +158,7 @@ def _evidence(
         efficiency=efficiency,
         deflated_sharpe=_number(sharpe),
         overfitting=_number(report.get("pbo")),
-        candidates=campaign.sets,
+        candidates=candidates,
         ruin=float(np.mean(ruins)) if known else None,
         unconverged=sum(not one["converged"] for one in resampled),
         probes=live.probes,
@@ -243,7 +178,7 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _none_defined(campaign: ReadyCampaign) -> Criterion:
+def _none_defined(campaign: AnyCampaign) -> Criterion:
     said = f"no candidate has a {campaign.spec.objective} on at least half of the datasets"
     return Criterion(name="score", passed=False, sentence=said)
 

@@ -160,6 +160,12 @@ class GridFiles:
 
 def read_groups(path: Path) -> Iterator[pa.Table]:
     """Row groups of a local parquet file, one at a time."""
+    return read_columns(path, None)
+
+
+def read_columns(path: Path, names: Sequence[str] | None) -> Iterator[pa.Table]:
+    """Row groups of some columns; None for all."""
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        columns = None if names is None else list(names)
         for group in range(file.num_row_groups):
-            yield file.read_row_group(group, use_threads=False)
+            yield file.read_row_group(group, columns=columns, use_threads=False)

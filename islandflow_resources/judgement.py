@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from islandflow_resources.campaign_reports import make_leaderboard
 from islandflow_resources.campaign_robustness import make_robust
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.dossiers import Judged, make_dossier
 from islandflow_resources.engine_runtime import EngineRuntime
@@ -19,7 +19,7 @@ def judged_now(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     run_id: str,
 ) -> Judged:
     """Judge the winner of a campaign.

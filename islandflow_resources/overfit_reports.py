@@ -15,8 +15,8 @@ from contracts.canonical import Document
 from engine import campaign as ranking
 from engine import validate
 from islandflow_resources.campaign_reports import campaign_recipe, candidates_of
-from islandflow_resources.campaign_trials import VERSION
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import VERSION
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.candidates import COUNTS, POWERS, SQUARES, SUMS
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedDocument, made_document
@@ -27,7 +27,7 @@ OVERFIT_REPORT = "overfit_report"
 
 
 def make_overfit_report(
-    store: ObjectStore, database: Database, campaign: ReadyCampaign, run_id: str
+    store: ObjectStore, database: Database, campaign: AnyCampaign, run_id: str
 ) -> DerivedDocument:
     """How likely the choice among the candidates is overfitted, and the winner's Sharpe luck."""
     source = candidates_of(store, database, campaign)

@@ -13,17 +13,19 @@ from typing import Final
 
 from contracts.digest import document_digest
 from contracts.errors import ContractError, IntegrityError
-from contracts.serving import Dossier
+from contracts.serving import Dossier, PublishedStrategy
 from islandflow_resources import published
 from islandflow_resources.backtest_data import BacktestData
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedDocument
 from islandflow_resources.engine_runtime import EngineRuntime
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.materialise import dataset_ref, find_datasets
 from islandflow_resources.models import ServingSpecRow
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.published import Draft
+from islandflow_resources.published_signals import prove_signal
 from islandflow_resources.registry import Promoted, Promotion, Registry
 
 TOP: Final = Path(__file__).resolve().parent.parent
@@ -62,7 +64,7 @@ def promote(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     dossier: Dossier,
     judged: DerivedDocument,
     decision: Decision,
@@ -87,7 +89,7 @@ def promote(
         kind=made.spec.kind,
         name=made.spec.name,
         campaign_hash=campaign.spec.campaign_hash,
-        candidate_key=None,
+        candidate_key=made.spec.source.run_id if made.spec.kind == "signal" else None,
         object_key=made.key,
         engine_digest=made.spec.source.engine_digest,
         git_commit=git_commit(TOP),
@@ -107,7 +109,7 @@ def promote(
     return Outcome(made, promoted)
 
 
-def refuse_unproven(campaign: ReadyCampaign, dossier: Dossier, decision: Decision) -> None:
+def refuse_unproven(campaign: AnyCampaign, dossier: Dossier, decision: Decision) -> None:
     """Refuse what the gate refuses, unless somebody answers for it.
 
     Raises
@@ -129,7 +131,7 @@ def prove(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     made: Draft,
 ) -> None:
     """Run the spec again on every dataset of its evidence.
@@ -139,6 +141,11 @@ def prove(
     IntegrityError
         ``SERVING_NOT_REPRODUCED`` with the dataset and the number that differs.
     """
+    if isinstance(campaign, ReadyExperiment):
+        for place, difference in prove_signal(store, database, runtime, campaign, made):
+            raise _not_reproduced(place, difference)
+        return
+    assert isinstance(made.spec, PublishedStrategy)
     expected = {(row["scenario_key"], row["seed"]): row for row in made.evidence.to_pylist()}
     refs = [
         dataset_ref(scenario, seed)
@@ -160,9 +167,7 @@ def prove(
         raise _not_reproduced(made.serving_id, f"{len(expected) - seen} datasets do not verify")
 
 
-def event_id(
-    registry: Registry, campaign: ReadyCampaign, serving_id: str, decision: Decision
-) -> str:
+def event_id(registry: Registry, campaign: AnyCampaign, serving_id: str, decision: Decision) -> str:
     """Identity of a decision: the same however often it is carried out."""
     parts = [campaign.spec.campaign_hash, serving_id, decision.alias]
     if decision.is_by_hand:

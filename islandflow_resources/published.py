@@ -1,19 +1,18 @@
 """Published serving specs as stored objects: made of a winner, read only if they are whole.
 
-Specs and evidence lie under ``serving/``. Which alias serves which is the ``registry``'s; when a
+Specs and evidence lie under ``serving/`` (``drafts``); those of book signals are made by
+``published_signals``. Which alias serves which is the ``registry``'s; when a
 winner is published, ``promotion``'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
 from contracts.backtest import METRICS
-from contracts.canonical import canonical_json
 from contracts.columns import EVIDENCE, TRIAL_CHUNKS, TRIALS
 from contracts.digest import bare, checked_digest, document_digest
 from contracts.document import validate as validated
@@ -33,43 +32,34 @@ from engine.digest import engine_digest
 from islandflow_resources.backtest_data import BacktestData
 from islandflow_resources.campaign_reports import newest
 from islandflow_resources.campaign_robustness import strategies_of
-from islandflow_resources.campaign_trials import CHUNK_TABLE
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import CHUNK_TABLE
+from islandflow_resources.campaigns import AnyCampaign, ReadyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import read_document, read_table
+from islandflow_resources.drafts import Draft, publish, read_evidence, spec_key
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.published_signals import draft_signal
 from islandflow_resources.results import VERSION as BACKTEST_VERSION
 from islandflow_resources.strategies import compiled_at
-from islandflow_resources.tables import content_digest, read_verified, store_table
+from islandflow_resources.tables import content_digest, read_verified
 
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A spec that could be published, with the trials that it must reproduce."""
-
-    spec: PublishedServingSpec
-    evidence: pa.Table
-
-    @property
-    def serving_id(self) -> str:
-        """Identity of the spec."""
-        return self.spec.serving_id
-
-    @property
-    def key(self) -> str:
-        """Key of the spec's document."""
-        return spec_key(self.serving_id)
-
-
-def spec_key(serving_id: str) -> str:
-    """Key of a published spec."""
-    return f"serving/{bare(serving_id)}/spec.json"
+__all__ = [
+    "Draft",
+    "bound_strategy",
+    "draft",
+    "first_difference",
+    "publish",
+    "read_evidence",
+    "read_published",
+    "spec_key",
+]
 
 
 def draft(
     store: ObjectStore,
     database: Database,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     dossier: Dossier,
     dossier_digest: str,
 ) -> Draft:
@@ -80,6 +70,8 @@ def draft(
     ContractError
         ``PROMOTION_NO_WINNER``.
     """
+    if isinstance(campaign, ReadyExperiment):
+        return draft_signal(store, database, campaign, dossier, dossier_digest)
     winner = dossier.winner
     if winner is None:
         said = f"the campaign {campaign.key} has no winner: {dossier.criteria[0].sentence}"
@@ -117,12 +109,6 @@ def draft(
     return Draft(spec, evidence)
 
 
-def publish(store: ObjectStore, made: Draft) -> None:
-    """Store evidence and, last, the spec; equal objects are adopted."""
-    store_table(store, made.spec.evidence.object_key, made.evidence, EVIDENCE)
-    store.put_exact(made.key, _text(made.spec))
-
-
 def read_published(store: ObjectStore, serving_id: str) -> PublishedServingSpec:
     """A published spec, refused unless it is to the byte what its id names.
 
@@ -141,13 +127,8 @@ def read_published(store: ObjectStore, serving_id: str) -> PublishedServingSpec:
         raise _tampered(store, key, serving_id) from error
 
 
-def read_evidence(store: ObjectStore, spec: PublishedServingSpec) -> pa.Table:
-    """The trials that a spec must reproduce, verified."""
-    return read_verified(store, spec.evidence.object_key, EVIDENCE, spec.evidence.content_digest)
-
-
 def first_difference(
-    spec: PublishedServingSpec, data: BacktestData, expected: dict[str, Any]
+    spec: PublishedStrategy, data: BacktestData, expected: dict[str, Any]
 ) -> str | None:
     """Run a spec on the bars of one row of its evidence, and compare to the bit.
 
@@ -214,10 +195,6 @@ def _evidence(
         campaign.key,
         (f"judge it again: islandflow campaign resume {campaign.key}",),
     )
-
-
-def _text(spec: PublishedServingSpec) -> bytes:
-    return canonical_json(spec.document()) + b"\n"
 
 
 def _tampered(store: ObjectStore, key: str, serving_id: str) -> IntegrityError:

@@ -12,15 +12,29 @@ from dataclasses import dataclass
 
 from contracts.backtest import METRICS
 from contracts.columns import TRIAL_CHUNKS, TRIALS
+from contracts.signal_columns import SIGNAL_TRIALS
 from islandflow_resources.campaign_reports import newest
-from islandflow_resources.campaign_trials import CHUNK_TABLE
-from islandflow_resources.campaigns import ReadyCampaign
+from islandflow_resources.campaign_tables import CHUNK_TABLE
+from islandflow_resources.campaigns import AnyCampaign, ReadyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedTable, read_table
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.robustness import Row
 from islandflow_resources.settings import load_settings
 from islandflow_resources.tables import read_verified
-from islandflow_resources.tracking import TrackedRun, experiment_name, track, tracked_trial
+from islandflow_resources.tracking import (
+    TrackedRun,
+    experiment_name,
+    settings_told,
+    track,
+    tracked_trial,
+)
+
+_SIGNAL_METRICS = (
+    "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks", "events_per_hour", "n_signals",
+    "threshold", "cooldown_bins", "median_time_to_outcome_ms", "sharpe",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,7 @@ class Told:
 
 
 def track_trials(
-    store: ObjectStore, database: Database, campaign: ReadyCampaign, board: DerivedTable
+    store: ObjectStore, database: Database, campaign: AnyCampaign, board: DerivedTable
 ) -> Told | None:
     """Tell the server of the best trials; None if the environment names no server.
 
@@ -68,12 +82,12 @@ def track_trials(
 def _runs(
     store: ObjectStore,
     database: Database,
-    campaign: ReadyCampaign,
+    campaign: AnyCampaign,
     board: DerivedTable,
     wanted: int,
 ) -> Iterator[TrackedRun]:
     """The best trials, chunk by chunk, each chunk read once."""
-    spec = campaign.spec
+    is_signals = isinstance(campaign, ReadyExperiment)
     candidates = -(-wanted // len(campaign.cells))
     ranks = {row["candidate"]: row for row in board.table.slice(0, candidates).to_pylist()}
     left = wanted
@@ -85,18 +99,54 @@ def _runs(
         if not own:
             continue
         left -= len(own)
-        table = read_verified(store, chunk["object_key"], TRIALS, chunk["content_digest"])
+        layout = SIGNAL_TRIALS if is_signals else TRIALS
+        table = read_verified(store, chunk["object_key"], layout, chunk["content_digest"])
         for candidate in own:
             row = table.slice(candidate - first, 1).to_pylist()[0]
-            yield tracked_trial(
-                campaign=spec.id,
-                config_hash=spec.campaign_hash,
-                local_run_id=row["run_id"],
-                strategy_id=chunk["strategy_id"],
-                dataset_id=f"{chunk['scenario_key']}|{chunk['seed']}",
-                params=json.loads(ranks[candidate]["params"]),
-                settings=spec.settings,
-                metrics={name: row[name] for name in METRICS},
-                elapsed_s=0.0,
-                run_name_prefix=spec.tracking.run_name_prefix,
-            )
+            params = json.loads(ranks[candidate]["params"])
+            if isinstance(campaign, ReadyExperiment):
+                yield _signal_run(campaign, chunk, row, params)
+            else:
+                yield _strategy_run(campaign, chunk, row, params)
+
+
+def _strategy_run(
+    campaign: ReadyCampaign, chunk: Row, row: Row, params: dict[str, float]
+) -> TrackedRun:
+    spec = campaign.spec
+    return tracked_trial(
+        campaign=spec.id,
+        config_hash=spec.campaign_hash,
+        local_run_id=row["run_id"],
+        strategy_id=chunk["strategy_id"],
+        dataset_id=f"{chunk['scenario_key']}|{chunk['seed']}",
+        params=params,
+        settings=settings_told(spec.settings),
+        metrics={name: row[name] for name in METRICS},
+        elapsed_s=0.0,
+        run_name_prefix=spec.tracking.run_name_prefix,
+    )
+
+
+def _signal_run(
+    experiment: ReadyExperiment, chunk: Row, row: Row, params: dict[str, float]
+) -> TrackedRun:
+    """One threshold of a run: the best of its candidate's, or another of the best."""
+    spec = experiment.spec
+    return tracked_trial(
+        campaign=spec.id,
+        config_hash=spec.campaign_hash,
+        local_run_id=f"{row['run_id']}-{row['set_id'][:8]}",
+        strategy_id=chunk["strategy_id"],
+        dataset_id=chunk["scenario_key"],
+        params=params,
+        settings={
+            "eval_tp_ticks": str(row["tp_ticks"]),
+            "eval_sl_ticks": str(row["sl_ticks"]),
+            "eval_max_hold_bins": str(spec.eval.max_hold_bins),
+        },
+        metrics={name: row[name] for name in _SIGNAL_METRICS},
+        elapsed_s=0.0,
+        run_name_prefix=spec.tracking.run_name_prefix,
+        variant=str(int(params["variant"])),
+    )

@@ -62,6 +62,15 @@ def experiment_name(campaign: str, experiment: str | None = None) -> str:
     return experiment or f"islandflow/{campaign}"
 
 
+def settings_told(settings: BacktestSettings) -> dict[str, str]:
+    """What stands in the place of a signal's barriers, which a strategy has not."""
+    return {
+        "initial_cash": str(settings.initial_cash),
+        "bar_delay": str(settings.bar_delay),
+        "fee_bps": str(settings.costs.fee_bps),
+    }
+
+
 def tracked_trial(
     *,
     campaign: str,
@@ -70,10 +79,11 @@ def tracked_trial(
     strategy_id: str,
     dataset_id: str,
     params: Mapping[str, float],
-    settings: BacktestSettings,
+    settings: Mapping[str, str],
     metrics: Mapping[str, float | None],
     elapsed_s: float,
     run_name_prefix: str | None = None,
+    variant: str = "none",
 ) -> TrackedRun:
     """Describe one trial in the fields that a tracking server of signals expects.
 
@@ -87,11 +97,9 @@ def tracked_trial(
         Becomes ``signal_name``, its parameters ``signal_params_json``.
     dataset_id : str
         Scenario key and seed, ``{scenario_key}|{seed}``.
-    settings : BacktestSettings
-        A strategy has no target, stop and horizon in ticks; in the place of ``eval_tp_ticks``,
-        ``eval_sl_ticks`` and ``eval_max_hold_bins`` stand ``initial_cash``, ``bar_delay`` and
-        ``fee_bps``. One backtest is one row without a threshold: ``n_threshold_rows`` is 1 and
-        ``grid_variant_id`` is ``none``.
+    settings : mapping of str to str
+        Of a signal ``eval_tp_ticks``, ``eval_sl_ticks`` and ``eval_max_hold_bins``; those of a
+        strategy are `settings_told`. One trial is one row: ``n_threshold_rows`` is 1.
     metrics : mapping of str to float or None
         Those that are finite are sent as metrics, all of them in ``results_by_threshold.json``.
     elapsed_s : float
@@ -99,26 +107,26 @@ def tracked_trial(
     run_name_prefix : str, optional
         First part of ``{prefix}:{strategy}:{dataset}:{first 8 of the local run id}``; the
         campaign by default.
+    variant : str
+        ``grid_variant_id``.
     """
     identity = {
         "campaign": campaign,
         "dataset_id": dataset_id,
         "signal_name": strategy_id,
-        "grid_variant_id": "none",
+        "grid_variant_id": variant,
     }
     provenance = {**identity, "config_hash": config_hash, "local_run_id": local_run_id}
     bare_id = local_run_id.rpartition(":")[2]
     sent_params = {
         **identity,
         "signal_params_json": canonical_json(dict(params)).decode(),
-        "initial_cash": str(settings.initial_cash),
-        "bar_delay": str(settings.bar_delay),
-        "fee_bps": str(settings.costs.fee_bps),
+        **settings,
     }
     finite = {
         name: value for name, value in metrics.items() if value is not None and math.isfinite(value)
     }
-    meta: Document = {**provenance, "params": dict(params), "settings": settings.document()}
+    meta: Document = {**provenance, "params": dict(params), "settings": dict(settings)}
     row: Document = {name: finite.get(name) for name in metrics}
     return TrackedRun(
         run_name=f"{run_name_prefix or campaign}:{strategy_id}:{dataset_id}:{bare_id[:8]}",

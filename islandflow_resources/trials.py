@@ -64,6 +64,16 @@ class ParameterSets:
     values: Floats
 
     @property
+    def owner_id(self) -> str:
+        """Name of the strategy."""
+        return self.strategy.id
+
+    @property
+    def owner_hash(self) -> str:
+        """Digest of the strategy."""
+        return self.strategy.strategy_hash
+
+    @property
     def size(self) -> int:
         """Number of sets."""
         return int(self.values.shape[0])

@@ -118,6 +118,11 @@ class LiveSignal:
             return int(self._state.sizes[COUNT])
         return 0 if self._learnt is None else self._learnt.bins
 
+    @property
+    def refits(self) -> int | None:
+        """How often a learnt signal was fitted; None for a statistical one."""
+        return None if self._learnt is None else self._learnt.refits
+
     def push(self, columns: Mapping[str, Floats], mid_price: Floats, ts_ns: Ints) -> Floats:
         """Take the next bins.
 
@@ -156,6 +161,11 @@ class _Learnt:
         self._fields = np.empty((len(signal.columns), 64, 2 * radius + 1))
         self._mid, self._ts = np.empty(64), np.empty(64, dtype=np.int64)
         self.bins = 0
+
+    @property
+    def refits(self) -> int:
+        """How often it was fitted."""
+        return self._learner.refits
 
     def run(self, fields: Floats, mid_price: Floats, ts_ns: Ints, out: Floats) -> None:
         """Take bins and predict at each."""

@@ -110,4 +110,4 @@ def window_totals(trades: Trades, rows: int, windows: Ints, out: Floats) -> None
                 out[w, 0] += 1.0
                 out[w, 1] += pnl
                 out[w, 2] += pnl * pnl
-                out[w, 3] += float(trades.places[row, 2] == 0)
+                out[w, 3] += 1.0 if trades.places[row, 2] == 0 else 0.0

@@ -1,7 +1,7 @@
 """How much of a result is luck: walk-forward, overfitting, deflation, and no look at later bars.
 
 Verbs: `folds` and `walk_forward`, `overfitting` and `combinatorial` on the `BlockMoments` of
-candidates, `deflated_sharpe` and the formulas below it, `probe_lookahead`. Resampled returns are
+candidates, `deflated_sharpe` and the formulas below it, `probe_lookahead` and `probe_series`. Resampled returns are
 ``engine.montecarlo``, the settings ``contracts.validation``, the definitions docs/validation.md.
 """
 
@@ -15,7 +15,7 @@ from engine.validate.deflated import (
     probabilistic_sharpe,
 )
 from engine.validate.folds import Fold, WalkForward, folds, walk_forward
-from engine.validate.lookahead import LookaheadProbe, probe_lookahead
+from engine.validate.lookahead import LookaheadProbe, probe_lookahead, probe_series
 from engine.validate.moments import BlockMoments, united
 from engine.validate.overfitting import Overfitting, overfitting
 
@@ -37,6 +37,7 @@ __all__ = [
     "overfitting",
     "probabilistic_sharpe",
     "probe_lookahead",
+    "probe_series",
     "united",
     "walk_forward",
 ]

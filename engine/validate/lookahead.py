@@ -6,6 +6,7 @@ itself is ``engine.backtest``; how good the candidate is, is said by the neighbo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -73,6 +74,44 @@ def probe_lookahead(dataset: Dataset, evaluation: Evaluation, probes: int) -> Lo
         difference = first_difference(expected, _curves(whole.first(bars), alone))
         if difference is not None:
             return LookaheadProbe(len(cuts), identical=False, first_difference=difference)
+    return LookaheadProbe(len(cuts), identical=True, first_difference=None)
+
+
+def probe_series(
+    length: int, shortest: int, probes: int, values: Callable[[int], Floats]
+) -> LookaheadProbe:
+    """Compute a series on its beginnings alone, and compare with the whole.
+
+    Parameters
+    ----------
+    length : int
+        Values of the whole.
+    shortest : int
+        Beginnings with fewer values are left out.
+    probes : int
+        Beginnings asked for, evenly spread.
+    values : callable
+        Values that follow from the first so many bins, one for each; NaN equals NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> probe_series(8, 2, 3, lambda bins: np.full(bins, float(bins))).first_difference
+    'value 0 is 2.0 on the first 2 alone and 8.0 on all'
+    """
+    cuts = [(i + 1) * length // (probes + 1) for i in range(probes)]
+    cuts = [cut for cut in cuts if cut >= max(shortest, 1)]
+    if not cuts:
+        lacking = f"no beginning of {length} values has the {shortest} that a probe needs"
+        return LookaheadProbe(0, identical=False, first_difference=lacking)
+    whole = values(length)
+    for cut in cuts:
+        own = values(cut)
+        places = np.flatnonzero(_bits(whole[:cut]) != _bits(own))
+        if places.size:
+            at = int(places[0])
+            said = f"value {at} is {own[at]} on the first {cut} alone and {whole[at]} on all"
+            return LookaheadProbe(len(cuts), identical=False, first_difference=said)
     return LookaheadProbe(len(cuts), identical=True, first_difference=None)
 
 
