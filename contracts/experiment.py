@@ -269,7 +269,7 @@ class ExperimentSpec(Model):
     description: Annotated[str, Field(strict=True, max_length=2_000)] = ""
     serving: AnyServing
     seeds: Annotated[str, Field(strict=True, min_length=1, max_length=2_000)] | None = None
-    eval: EvalSettings = EvalSettings()
+    settings: Annotated[EvalSettings, Field(alias="eval")] = EvalSettings()
     sweep: Sweep = Sweep()
     objective: Literal["sharpe", "mean_pnl_ticks", "total_pnl_ticks", "tp_rate"] = "sharpe"
     robustness: Robustness = Robustness(
@@ -294,7 +294,7 @@ class ExperimentSpec(Model):
 
     @model_validator(mode="after")
     def _promotable(self) -> Self:
-        if self.promotion is not None and self.eval.compat == "v1":
+        if self.promotion is not None and self.settings.compat == "v1":
             hint = 'evaluate with "compat": "v2", or leave "promotion" out'
             raise broken_rule("results of v1 cannot be promoted", hint, "promotion")
         return self

@@ -27,6 +27,8 @@ MBO_SOURCE: Final = "mbo_source"
 BOOK_CHECKPOINT: Final = "book_checkpoint"
 GRID_DATASET: Final = "grid_dataset"
 RECORDED_GRID_DATASET: Final = "recorded_grid_dataset"
+PIPELINE_DATASET: Final = "pipeline_dataset"
+DATASET_CAMPAIGN: Final = "dataset_campaign"
 
 SCENARIOS: Final = "scenarios"
 STRATEGIES: Final = "strategies"

@@ -1,7 +1,7 @@
 """The partitions of the graph, and which keys a run was asked for.
 
-``scenario`` × ``seed``, ``tape`` × ``seed``, ``campaign`` and ``source``, all dynamic: keys
-are added when a scenario, a tape, a campaign or a recorded file is registered
+``scenario`` × ``seed``, ``tape`` × ``seed``, ``campaign``, ``source``, ``pipeline`` and
+``dataset_campaign``, all dynamic: keys are added when such a thing is registered
 (``islandflow_jobs.registration``). Parameters and trials are rows, never partitions.
 """
 
@@ -21,6 +21,8 @@ SEED: Final = dg.DynamicPartitionsDefinition(name="seed")
 CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="campaign")
 TAPE: Final = dg.DynamicPartitionsDefinition(name="tape")
 SOURCE: Final = dg.DynamicPartitionsDefinition(name="source")
+PIPELINE: Final = dg.DynamicPartitionsDefinition(name="pipeline")
+DATASET_CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="dataset_campaign")
 GRID: Final = dg.MultiPartitionsDefinition({"scenario": SCENARIO, "seed": SEED})
 TAPES: Final = dg.MultiPartitionsDefinition({"tape": TAPE, "seed": SEED})
 
@@ -87,6 +89,21 @@ class SourceCell:
         return self.source_key
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class NamedCell:
+    """One registered document: a pipeline, or a campaign of datasets."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The cell as Dagster names it."""
+        return self.name
+
+    def __str__(self) -> str:
+        return self.name
+
+
 def refuse_temporary(instance: dg.DagsterInstance) -> None:
     """Refuse the instance that Dagster's commands make, and delete, without a home.
 
@@ -151,6 +168,12 @@ def requested_sources(context: dg.AssetExecutionContext) -> list[SourceCell]:
     """Recorded files that this step is to look at, sorted, see `requested`."""
     refuse_temporary(context.instance)
     return sorted(SourceCell(key) for key in context.partition_keys)
+
+
+def requested_documents(context: dg.AssetExecutionContext) -> list[NamedCell]:
+    """Documents whose datasets this step is to make, sorted, see `requested`."""
+    refuse_temporary(context.instance)
+    return sorted(NamedCell(key) for key in context.partition_keys)
 
 
 def requested_by_run(context: dg.AssetExecutionContext) -> list[Partition]:

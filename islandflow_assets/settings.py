@@ -14,7 +14,6 @@ from typing import Any, Final
 import dagster as dg
 from pydantic import Field
 
-import contracts
 from contracts.backtest import SETTINGS, BacktestSettings
 from contracts.campaign import OBJECTIVES
 from contracts.document import validate
@@ -26,9 +25,8 @@ from contracts.validation import (
     MonteCarloSettings,
     WalkForwardSettings,
 )
+from islandflow_resources.grid_configs import SHIPPED_GRID
 
-SHIPPED_GRID: Final = Path(contracts.__file__).parent / "fixtures/grid_configs/grid_shipped.json"
-"""Configuration of grids where a run names none."""
 _COMPATS: Final[dict[str, Compat]] = {"v1": "v1", "v2": "v2"}
 
 

@@ -19,7 +19,10 @@ from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
 from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
+from islandflow_jobs.cli_datasets import dataset
+from islandflow_jobs.cli_experiments import experiment
 from islandflow_jobs.cli_grids import grid
+from islandflow_jobs.cli_serve import serve
 from islandflow_jobs.documents import all_loaded, all_valid, one_line, read_file
 from islandflow_resources.resource_set import ResourceSet
 
@@ -42,7 +45,10 @@ app.add_typer(campaign, name="campaign")
 app.add_typer(serving, name="serving")
 app.add_typer(book, name="book")
 app.add_typer(grid, name="grid")
+app.add_typer(dataset, name="dataset")
+app.add_typer(experiment, name="experiment")
 app.add_typer(schema, name="schema")
+app.command()(serve)
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]
 Seeds = Annotated[str, typer.Option(help="seeds to register, e.g. 1-5 or 1,2,7")]

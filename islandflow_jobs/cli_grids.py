@@ -44,10 +44,18 @@ def grid_build(
         Path | None,
         typer.Option(help="checkpoint to go on from, of the same events, config and compat"),
     ] = None,
+    emit_until: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=grid_run.MAX_INSTANT_NS,
+            help="events from then on, ns since 1970, do not count [all count]",
+        ),
+    ] = None,
 ) -> None:
     """Build a dataset: bins, grid, manifest and checksums."""
     wanted = grid_run.Request(
-        events, config, compat, emit_from, full, checkpoint_every, from_checkpoint
+        events, config, compat, emit_from, full, checkpoint_every, from_checkpoint, emit_until
     )
     _print(grid_run.build(ResourceSet.from_environment(), wanted, out))
 

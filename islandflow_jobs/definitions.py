@@ -34,6 +34,10 @@ from islandflow_assets.leaderboards import (  # noqa: E402
     leaderboard,
     screening_leaderboard,
 )
+from islandflow_assets.pipeline_datasets import (  # noqa: E402
+    dataset_campaign,
+    pipeline_dataset,
+)
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec  # noqa: E402
 from islandflow_assets.serving import published_serving_spec  # noqa: E402
 from islandflow_assets.settings import (  # noqa: E402
@@ -52,10 +56,13 @@ from islandflow_jobs.campaign_sensors import (  # noqa: E402
     promote_winners,
     start_campaigns,
 )
+from islandflow_jobs.dataset_sensors import start_dataset_campaigns  # noqa: E402
 from islandflow_jobs.instance import warn_without_home  # noqa: E402
 from islandflow_jobs.jobs import (  # noqa: E402
     books,
     campaign,
+    dataset_campaigns,
+    pipeline_datasets,
     promotion,
     recorded_books,
     register_inbox,
@@ -103,6 +110,8 @@ def build_definitions(
             mbo_source,
             book_checkpoint,
             recorded_grid_dataset,
+            pipeline_dataset,
+            dataset_campaign,
         ],
         jobs=[
             research,
@@ -113,9 +122,18 @@ def build_definitions(
             promotion,
             books,
             recorded_books,
+            pipeline_datasets,
+            dataset_campaigns,
             register_inbox,
         ],
-        sensors=[inbox, start_campaigns, promote_winners, alert_failures, alert_staleness],
+        sensors=[
+            inbox,
+            start_campaigns,
+            start_dataset_campaigns,
+            promote_winners,
+            alert_failures,
+            alert_staleness,
+        ],
         schedules=[materialise_missing, finish_campaigns],
         resources={
             **dagster_resources(),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.canonical import parse_document
 from contracts.document import validate
-from contracts.errors import ContractError
+from contracts.errors import ContractError, NotFoundError
 from contracts.experiment import EVAL, EvalSettings
 from contracts.grid import Compat
 from islandflow_resources.resource_set import ResourceSet
@@ -95,24 +95,34 @@ def parse_compat(text: str) -> Compat:
 
 def parse_settings(text: str, compat: str) -> EvalSettings:
     """Settings of an evaluation from JSON; the form of results is told beside them."""
-    document = {**parse_document(text, "eval"), "compat": parse_compat(compat)}
+    told = parse_document(text, "eval")
+    if "compat" in told:
+        hint = "write --compat instead"
+        said = "the form of results is told beside the settings"
+        raise ContractError("ARGUMENTS_INVALID", said, "--eval-json/compat", (hint,))
+    document = {**told, "compat": parse_compat(compat)}
     return validate(EVAL, document, "eval")
 
 
 def compare(resources: ResourceSet, asked: Asked) -> list[str]:
     """The best runs of all experiments, tab-separated below their names.
 
+    Of a signal's parameters those are shown that differ from its defaults.
+
     Raises
     ------
     ContractError
         ``ARGUMENTS_INVALID`` for a column that nothing is sorted by.
     """
-    from islandflow_resources.signal_runs import SORTS, query_runs
+    from islandflow_resources.signal_runs import SORTS, filters, query_runs
 
     if asked.sort not in SORTS:
         hint = f"write one of {', '.join(SORTS)}"
         said = f"runs are not sorted by {asked.sort!r}"
         raise ContractError("ARGUMENTS_INVALID", said, "--sort", (hint,))
+    resources.engine_runtime.prepare()
+    from islandflow_resources.campaign_status import changed_params
+
     rows = query_runs(
         resources.database,
         asked.signal,
@@ -122,7 +132,7 @@ def compare(resources: ResourceSet, asked: Asked) -> list[str]:
         asked.top,
     )
     if not rows:
-        return ["no run is like that: islandflow experiment run FILE makes some"]
+        return [_no_run(asked, filters(resources.database))]
     names = (
         "run_id", "experiment", "dataset_id", "signal", "tp_ticks", "sl_ticks", "cooldown_bins",
         "threshold", "n_signals", "tp_rate", "mean_pnl_ticks", "events_per_hour",
@@ -130,7 +140,8 @@ def compare(resources: ResourceSet, asked: Asked) -> list[str]:
     lines = ["\t".join((*names, "params"))]
     for row in rows:
         told = [_cell(getattr(row, name)) for name in names]
-        lines.append("\t".join([*told, json.dumps(row.params, sort_keys=True)]))
+        params = json.dumps(changed_params(row.signal, row.params), sort_keys=True)
+        lines.append("\t".join([*told, params]))
     return lines
 
 
@@ -145,11 +156,12 @@ def list_signals(resources: ResourceSet, name: str) -> list[str]:
             for one in SIGNALS.values()
         ]
     found = signal(name)
-    levels = ", ".join(f"{one:g}" for one in found.thresholds) or "none of its own"
+    levels = ", ".join(f"{one:g}" for one in found.thresholds)
+    levels = levels or f"by the rule {found.threshold_rule!r} from what is calibrated on"
     lines = [
         f"{found.name}: {found.doc}",
         f"columns {', '.join(found.columns)}; radius at least {found.least_radius}",
-        f"mode {found.mode}; thresholds {found.threshold_rule}: {levels}",
+        f"mode {found.mode}; thresholds: {levels}",
     ]
     for one in found.parameters:
         kind = "whole number" if one.is_integer else "number"
@@ -188,6 +200,7 @@ def online_sim(
     from engine.signals.registry import signal
     from islandflow_resources.signal_data import signal_values
 
+    signal(name).bound(params)  # before the dataset is read, which takes longer
     with tempfile.TemporaryDirectory(prefix="islandflow-sim-") as folder:
         data = _opened(resources, dataset_id, Path(folder))
         own = data.runtime
@@ -209,7 +222,8 @@ def online_sim(
                 took_ns.append((updated - start, time.perf_counter_ns() - updated))
     times = np.array(took_ns, dtype=np.float64) / 1e3
     budget_us = (budget_ms or float(own.cell_width_ms)) * 1e3
-    lines = [f"{name} on {dataset_id}: {len(took_ns)} bins, {entered} at or beyond {threshold:g}"]
+    beyond = f", {entered} at or beyond {threshold:g}" if live.signal.thresholds else ""
+    lines = [f"{name} on {dataset_id}: {len(took_ns)} bins{beyond}"]
     for what, values in (
         ("update", times[:, 0]),
         ("threshold", times[:, 1]),
@@ -241,6 +255,8 @@ def write_signals(resources: ResourceSet, wanted: Series, out: Path) -> list[str
         said = "parameters are those of one signal"
         raise ContractError("ARGUMENTS_INVALID", said, "--signal-params-json", (hint,))
     signals = [signal(wanted.signal)] if wanted.signal else list(STATISTICAL.values())
+    for one in signals:
+        one.bound(wanted.params)
     with tempfile.TemporaryDirectory(prefix="islandflow-signals-") as folder:
         data = _opened(resources, wanted.dataset, Path(folder))
         market = data.market if wanted.compat == "v2" else data.market_v1
@@ -252,7 +268,6 @@ def write_signals(resources: ResourceSet, wanted: Series, out: Path) -> list[str
         for one in signals:
             if wanted.compat == "v1":
                 # The predecessor's defaults differ: what is not given is filled in there.
-                one.bound(wanted.params)
                 values = signal_values_v1(data, one, [wanted.params])
             else:
                 sets = [one.bound(wanted.params)]
@@ -269,11 +284,13 @@ def evaluate(resources: ResourceSet, request: Evaluation, out: Path) -> list[str
     Raises
     ------
     ContractError
-        ``SERIES_…`` for a file that is no series.
+        ``SERIES_…`` for a file that is no series; ``ARGUMENTS_INVALID`` for thresholds that
+        are none, or are told twice.
     """
     resources.engine_runtime.prepare()
     from islandflow_resources.signal_series import evaluate_series, read_series
 
+    _refuse_thresholds(request)
     series = read_series(request.file, request.column)
     return evaluate_series(
         series, request.mode, request.thresholds, request.tick_size, request.settings, out
@@ -282,14 +299,47 @@ def evaluate(resources: ResourceSet, request: Evaluation, out: Path) -> list[str
 
 def _opened(resources: ResourceSet, name: str, folder: Path) -> SignalData:
     """A stored dataset by its id, or one in a folder."""
-    from islandflow_resources.grid_datasets import GridDataset, open_grid
+    from islandflow_resources.grid_datasets import WHAT, GridDataset, open_grid
     from islandflow_resources.grid_folder import read_manifest
     from islandflow_resources.signal_data import SignalData
 
     local = Path(name)
     if "/" in name or local.is_dir():
         return SignalData(GridDataset(local.name, read_manifest(local), local))
-    return SignalData(open_grid(resources.store, resources.database, name, folder))
+    try:
+        return SignalData(open_grid(resources.store, resources.database, name, folder))
+    except NotFoundError as error:
+        # What of a recorded dataset is lost is told as it is.
+        if resources.database.artefacts(what=WHAT, scenario_key=name):
+            raise
+        said = f"no grid dataset {name!r} is recorded"
+        hints = ("list them with: islandflow experiment list-datasets",)
+        raise NotFoundError("DATASET_NOT_FOUND", said, name, hints) from error
+
+
+def _no_run(asked: Asked, known: dict[str, list[str]]) -> str:
+    """Why nothing is shown, and what would show something."""
+    if not known["signals"]:
+        return "there are no runs yet: islandflow experiment run FILE makes some"
+    for name, said, choices in (
+        ("signal", asked.signal, known["signals"]),
+        ("dataset", asked.dataset_id, known["datasets"]),
+    ):
+        if said is not None and said not in choices:
+            return f"no run is of the {name} {said!r}; there are runs of {', '.join(choices)}"
+    return f"no run has {asked.min_signals} signals or more: ask for fewer with --min-signals"
+
+
+def _refuse_thresholds(request: Evaluation) -> None:
+    hint = "write a number of at least 0, e.g. --threshold 0.05"
+    for level in request.thresholds:
+        if not (math.isfinite(level) and level >= 0.0):
+            said = f"a threshold cannot be {level:g}"
+            raise ContractError("ARGUMENTS_INVALID", said, "--threshold", (hint,))
+    if request.settings.thresholds is not None:
+        said = "thresholds are told twice, by --threshold and by --eval-json"
+        hint = "leave them out of --eval-json"
+        raise ContractError("ARGUMENTS_INVALID", said, "--eval-json/thresholds", (hint,))
 
 
 def _cell(value: object) -> str:

@@ -33,6 +33,7 @@ class Request:
     full: bool = False
     checkpoint_every: int = 0
     from_checkpoint: Path | None = None
+    emit_until_ns: int | None = None
 
     def order(self, resources: ResourceSet) -> GridOrder:
         """The same with the configuration read, of the instrument of this environment.
@@ -63,6 +64,7 @@ class Request:
             self.full,
             self.checkpoint_every,
             self.from_checkpoint,
+            self.emit_until_ns,
         )
 
 

@@ -1,4 +1,4 @@
-"""Jobs of research and its tiers, of validation, campaigns, promotion, books, and the inbox.
+"""Jobs of research and its tiers, validation, campaigns, promotion, books, datasets, the inbox.
 
 The assets are ``islandflow_assets``; what starts the jobs is ``sensors``,
 ``schedules`` and ``cli``.
@@ -12,6 +12,7 @@ import dagster as dg
 from contracts.campaign import load_campaign
 from contracts.errors import ContractError
 from contracts.mbo import load_mbo_spec
+from contracts.pipeline import load_dataset_campaign, load_pipeline
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
 from contracts.yaml_text import parse_text
@@ -27,6 +28,7 @@ from islandflow_assets.campaigns import campaign_trials, trial_shares
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset
 from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
 from islandflow_assets.partitions import refuse_temporary
+from islandflow_assets.pipeline_datasets import dataset_campaign, pipeline_dataset
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
 from islandflow_assets.serving import published_serving_spec
 from islandflow_assets.strategies import strategy_ir, strategy_spec
@@ -34,6 +36,7 @@ from islandflow_assets.validations import monte_carlo_summary, walk_forward_summ
 from islandflow_jobs.executor import campaign_executor
 from islandflow_jobs.registration import (
     register_campaign,
+    register_dataset_spec,
     register_scenarios,
     register_strategy,
     register_tapes,
@@ -46,13 +49,24 @@ SCENARIO_INBOX = "inbox/scenarios/"
 STRATEGY_INBOX = "inbox/strategies/"
 CAMPAIGN_INBOX = "inbox/campaigns/"
 TAPE_INBOX = "inbox/tapes/"
-INBOXES = (SCENARIO_INBOX, STRATEGY_INBOX, CAMPAIGN_INBOX, TAPE_INBOX)
+PIPELINE_INBOX = "inbox/pipelines/"
+DATASET_INBOX = "inbox/datasets/"
+INBOXES = (
+    SCENARIO_INBOX,
+    STRATEGY_INBOX,
+    CAMPAIGN_INBOX,
+    TAPE_INBOX,
+    PIPELINE_INBOX,
+    DATASET_INBOX,
+)
 REGISTERED = "registered/"
 _OWN_FIELD = {
     SCENARIO_INBOX: "family",
     STRATEGY_INBOX: "rules",
     CAMPAIGN_INBOX: "seeds",
     TAPE_INBOX: "scenario",
+    PIPELINE_INBOX: "capture",
+    DATASET_INBOX: "base",
 }
 """Which field tells what a document is."""
 
@@ -113,6 +127,18 @@ recorded_books = dg.define_asset_job(
     description="Recorded order books: their check, checkpoint and grid.",
     executor_def=dg.in_process_executor,
 )
+pipeline_datasets = dg.define_asset_job(
+    "pipeline_datasets",
+    selection=[pipeline_dataset],
+    description="Grids of registered pipelines, and their tapes where they are missing.",
+    executor_def=dg.in_process_executor,
+)
+dataset_campaigns = dg.define_asset_job(
+    "dataset_campaigns",
+    selection=[dataset_campaign],
+    description="All datasets of a registered campaign that are missing, the others verified.",
+    executor_def=dg.in_process_executor,
+)
 
 
 @dg.op
@@ -135,6 +161,10 @@ def register_documents(
         for key in store.keys(TAPE_INBOX):
             _register(
                 context, store, key, lambda data: _tape(store, database, context.instance, data)
+            )
+        for key in (*store.keys(PIPELINE_INBOX), *store.keys(DATASET_INBOX)):
+            _register(
+                context, store, key, lambda data: _datasets(store, database, context.instance, data)
             )
         # Last, because a campaign may name what lay in the other inboxes.
         for key in store.keys(CAMPAIGN_INBOX):
@@ -161,6 +191,14 @@ def _strategy(database: Database, data: bytes) -> str:
 def _tape(store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes) -> str:
     [registered] = register_tapes(store, database, instance, [load_mbo_spec(data)])
     return registered.key
+
+
+def _datasets(
+    store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes
+) -> str:
+    is_campaign = _OWN_FIELD[DATASET_INBOX] in parse_text(data, "document")
+    spec = load_dataset_campaign(data) if is_campaign else load_pipeline(data)
+    return register_dataset_spec(store, database, instance, spec).key
 
 
 def _campaign(

@@ -13,16 +13,25 @@ from pathlib import Path
 import dagster as dg
 
 from contracts.campaign import CampaignSpec
+from contracts.experiment import ExperimentSpec, ServingSpec
 from contracts.mbo import MboSpec
+from contracts.pipeline import DatasetCampaign, PipelineSpec
 from contracts.scenario import ScenarioSpec
 from contracts.strategy import StrategySpec
 from engine.dsl import compile_strategy
-from islandflow_resources.campaigns import ReadyCampaign, ready, register
+from islandflow_resources.campaigns import AnyCampaign, ready_any, register
 from islandflow_resources.database import Database
+from islandflow_resources.dataset_campaigns import (
+    ready_dataset_campaign,
+    register_dataset_campaign,
+)
 from islandflow_resources.mbo_sources import RegisteredSource, register_source
 from islandflow_resources.mbo_tapes import register_spec
 from islandflow_resources.models import Scenario, Strategy
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.pipelines import ready_pipeline, register_pipeline
+from islandflow_resources.servings import ready_serving, register_serving
+from islandflow_resources.spec_registry import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +71,19 @@ def add_seeds(instance: dg.DagsterInstance, seeds: Iterable[int]) -> None:
 
 
 def register_campaign(
-    store: ObjectStore, database: Database, instance: dg.DagsterInstance, spec: CampaignSpec
-) -> tuple[ReadyCampaign, bool]:
-    """Check a campaign whole, enter it with its references written out, and add its partition.
+    store: ObjectStore,
+    database: Database,
+    instance: dg.DagsterInstance,
+    spec: CampaignSpec | ExperimentSpec,
+) -> tuple[AnyCampaign, bool]:
+    """Check a campaign or an experiment whole, enter it written out, and add its partition.
 
     Raises
     ------
     ContractError
         With every problem at once, each with its pointer.
     """
-    campaign = ready(spec, database)
+    campaign = ready_any(spec, store, database)
     new = register(campaign, store, database)
     _add(instance, "campaign", [campaign.key])
     return campaign, new
@@ -102,6 +114,33 @@ def register_tapes(
     ]
     _add(instance, "tape", (one.key for one in registered))
     return registered
+
+
+def register_dataset_spec(
+    store: ObjectStore,
+    database: Database,
+    instance: dg.DagsterInstance,
+    spec: PipelineSpec | DatasetCampaign | ServingSpec,
+) -> Entry:
+    """Check a document whole, enter it with its references written out, add its partition.
+
+    Servings have no partition: experiments name them.
+
+    Raises
+    ------
+    ContractError
+        With every problem, each with its pointer.
+    """
+    if isinstance(spec, ServingSpec):
+        return register_serving(store, database, ready_serving(store, database, spec))
+    if isinstance(spec, DatasetCampaign):
+        campaign = ready_dataset_campaign(store, database, spec)
+        done = register_dataset_campaign(store, database, campaign)
+        _add(instance, "dataset_campaign", [done.key])
+        return done
+    done = register_pipeline(store, database, ready_pipeline(store, database, spec))
+    _add(instance, "pipeline", [done.key])
+    return done
 
 
 def import_source(

@@ -16,7 +16,7 @@ from contracts.digest import bare, recipe_digest
 from contracts.errors import IntegrityError, NotFoundError
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.grid_build import ENGINE, GridOrder, identity_of, warm_book
+from islandflow_resources.grid_build import ENGINE, GridOrder, state_identity_of, warm_book
 from islandflow_resources.grid_checkpoints import CheckpointHead, read_checkpoint
 from islandflow_resources.mbo_files import file_digest
 from islandflow_resources.models import Artefact
@@ -49,8 +49,8 @@ class BookCheckpoint:
 
 
 def checkpoint_recipe(order: GridOrder, source_digest: str) -> str:
-    """Recipe digest of a checkpoint: over the identity of the grid that goes on from it."""
-    specs = {"identity": identity_of(order, source_digest)}
+    """Recipe digest of a checkpoint: over the identity of its state."""
+    specs = {"identity": state_identity_of(order, source_digest)}
     return recipe_digest(WHAT, version=ENGINE, specs=specs)
 
 

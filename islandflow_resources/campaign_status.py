@@ -5,9 +5,12 @@ All of it follows from what is recorded; nothing is computed here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from contracts.document import validate
 from contracts.errors import NotFoundError
 from contracts.serving import DOSSIER, Dossier
+from engine.signals.registry import SIGNALS
 from islandflow_resources.campaign_reports import indexed, newest
 from islandflow_resources.campaign_tables import CANDIDATE_TABLE
 from islandflow_resources.campaign_trials import listed_chunks
@@ -21,6 +24,14 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.registry import Registry
 
 _SHOWN = 5
+_RULE = ("threshold", "tp_ticks", "sl_ticks", "cooldown_bins")
+
+
+def changed_params(signal: str, params: Mapping[str, float]) -> dict[str, float]:
+    """Parameters of a signal that differ from its defaults; all of a signal that is gone."""
+    known = SIGNALS.get(signal)
+    defaults = {one.name: one.default for one in known.parameters} if known else {}
+    return {name: params[name] for name in sorted(params) if params[name] != defaults.get(name)}
 
 
 def newest_dossier(store: ObjectStore, database: Database, campaign: AnyCampaign) -> Dossier | None:
@@ -44,7 +55,8 @@ def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) 
     lines = [f"campaign {campaign.key}: {_trials(store, database, campaign)}"]
     for row in indexed(database, campaign)[:_SHOWN]:
         score = "undefined" if row.score is None else f"{row.score:.6g}"
-        params = ", ".join(f"{name} {value:g}" for name, value in sorted(row.params.items()))
+        told = _told(campaign, row.strategy_id, row.params)
+        params = ", ".join(f"{name} {value:g}" for name, value in told.items())
         lines.append(f"rank {row.rank}: {row.strategy_id} ({params}), {row.objective} {score}")
     dossier = newest_dossier(store, database, campaign)
     if dossier is None:
@@ -54,6 +66,20 @@ def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) 
         for one in dossier.criteria
     ]
     return [*lines, _verdict(dossier), *judged, *_served(database, campaign)]
+
+
+def _told(campaign: AnyCampaign, owner: str, params: Mapping[str, float]) -> dict[str, float]:
+    """What of a candidate's parameters a reader needs, in the order of reading."""
+    if not isinstance(campaign, ReadyExperiment):
+        return dict(sorted(params.items()))
+    rule = {name: params[f"eval.{name}"] for name in _RULE}
+    own = {
+        name.removeprefix("signal."): value
+        for name, value in params.items()
+        if name.startswith("signal.")
+    }
+    which = {"variant": params["variant"]} if len(campaign.variants) > 1 else {}
+    return {**rule, **changed_params(owner, own), **which}
 
 
 def _trials(store: ObjectStore, database: Database, campaign: AnyCampaign) -> str:

@@ -27,10 +27,11 @@ from engine.backtest.moments import block_edges, kept_bars
 from engine.search import axes
 from islandflow_resources.campaign_index import CampaignIndex
 from islandflow_resources.database import Database
-from islandflow_resources.experiments import ReadyExperiment, ready_experiment
+from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.models import Campaign
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.optuna_search import make_search
+from islandflow_resources.ready_experiments import ready_experiment
 
 T = TypeVar("T")
 AnyCampaign: TypeAlias = "ReadyCampaign | ReadyExperiment"

@@ -38,6 +38,7 @@ from islandflow_resources.experiment_trials import calibration_of, datasets_of
 from islandflow_resources.experiments import (
     ReadyExperiment,
     Variant,
+    purged,
     set_id_of,
     split_params,
     told_params,
@@ -246,7 +247,7 @@ def _best(
 
 
 def _evaluator(experiment: ReadyExperiment, stage: Stage) -> Evaluator:
-    return evaluator_of(stage.data, experiment.spec.eval, stage.calibration.first_bin)
+    return evaluator_of(stage.data, experiment.spec.settings, stage.calibration.first_bin)
 
 
 def _returns(
@@ -257,7 +258,7 @@ def _returns(
     ts = stage.data.market.ts_ns
     hours = float(ts[-1] - ts[stage.calibration.first_bin]) / 3.6e12
     per_year = pnl.size / hours * _HOURS_PER_YEAR if hours > 0 else 1.0
-    return pnl / experiment.spec.eval.capital_ticks, max(per_year, 1.0)
+    return pnl / experiment.spec.settings.capital_ticks, max(per_year, 1.0)
 
 
 def _resampled(
@@ -294,9 +295,8 @@ def _walked(
 
     A trade belongs to the bin of its entry; at least the longest hold is purged before a test.
     """
-    first, hold = stage.calibration.first_bin, experiment.spec.eval.max_hold_bins
-    purged = how.model_copy(update={"purge_bars": max(how.purge_bars, hold)})
-    folds = validate.folds(stage.data.bins - first, purged)
+    first, hold = stage.calibration.first_bin, experiment.spec.settings.max_hold_bins
+    folds = validate.folds(stage.data.bins - first, purged(how, hold))
     parts = [(one.train_start, one.train_stop) for one in folds]
     parts += [(one.test_start, one.test_stop) for one in folds]
     windows = np.array(parts, dtype=np.int64) + first
@@ -347,7 +347,7 @@ def _window_totals(
     for start in range(0, len(tried.groups), MAX_SETS):
         groups = tried.groups[start : start + MAX_SETS]
         sets = [params for params, _, _ in groups]
-        if experiment.spec.eval.compat == "v1":
+        if experiment.spec.settings.compat == "v1":
             values = signal_values_v1(stage.data, signal, sets)
         else:
             values = signal_values(stage.data, runtime, signal, sets)
@@ -367,7 +367,7 @@ def objective_of(experiment: ReadyExperiment, totals: Floats, windows: Ints) -> 
     """
     n, total, squares, taken = (totals[:, :, k].T for k in range(4))
     some = np.where(n > 0, n, np.nan)
-    name, capital = experiment.spec.objective, experiment.spec.eval.capital_ticks
+    name, capital = experiment.spec.objective, experiment.spec.settings.capital_ticks
     if name == "mean_pnl_ticks":
         return total / some
     if name == "total_pnl_ticks":

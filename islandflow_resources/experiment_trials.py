@@ -21,7 +21,6 @@ from contracts.columns import CANDIDATES, TRIAL_CHUNKS, TableSchema
 from contracts.digest import document_digest, recipe_digest
 from contracts.errors import ContractError, IntegrityError
 from contracts.pipeline import Capture
-from contracts.validation import BLOCKS
 from engine.signals.definition import Definition
 from islandflow_resources.campaign_tables import (
     CANDIDATE_TABLE,
@@ -34,7 +33,7 @@ from islandflow_resources.candidates import Board, CandidateRows, SignalSets, ca
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedTable, Recipe, made_table
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.experiments import Entry, ReadyExperiment, Variant
+from islandflow_resources.experiments import Entry, ReadyExperiment, Variant, first_bin_of
 from islandflow_resources.grid_datasets import WHAT as GRID_DATASET
 from islandflow_resources.grid_datasets import GridDataset, MadeGrid
 from islandflow_resources.models import SignalRun
@@ -130,7 +129,7 @@ def chunk_of(
 ) -> SignalChunk:
     """A chunk of an experiment."""
     gap = experiment.spec.robustness.overfitting.gap_bars
-    return SignalChunk(variant, signal, sets, experiment.spec.eval, gap, calibration)
+    return SignalChunk(variant, signal, sets, experiment.spec.settings, gap, calibration)
 
 
 def calibration_of(experiment: ReadyExperiment, dataset: GridDataset) -> Calibration:
@@ -141,22 +140,8 @@ def calibration_of(experiment: ReadyExperiment, dataset: GridDataset) -> Calibra
     ContractError
         ``EXPERIMENT_TOO_SHORT`` if that leaves no bin to trade in.
     """
-    return _calibration(experiment, dataset.content_digest, dataset.bins)
-
-
-def _calibration(experiment: ReadyExperiment, digest: str, bins: int) -> Calibration:
-    how = experiment.spec.eval
-    if how.compat == "v1":
-        return Calibration(digest, how.warmup_bins)
-    first = max(how.warmup_bins, int(how.calibration_share * bins))
-    if first + BLOCKS <= bins:
-        return Calibration(digest, first)
-    raise ContractError(
-        "EXPERIMENT_TOO_SHORT",
-        f"{bins} bins less the first {first}, which warm up or calibrate, leave too few",
-        "/eval",
-        ("give longer events, fewer warmup_bins, or a smaller calibration_share",),
-    )
+    how = experiment.spec.settings
+    return Calibration(dataset.content_digest, first_bin_of(how, dataset.bins))
 
 
 def recorded_runs(store: ObjectStore, database: Database, experiment: ReadyExperiment) -> int:
@@ -170,7 +155,9 @@ def recorded_runs(store: ObjectStore, database: Database, experiment: ReadyExper
             if not rows:
                 break
             digest = rows[0].content_digest
-            calibration = calibration or _calibration(experiment, digest, rows[0].rows)
+            calibration = calibration or Calibration(
+                digest, first_bin_of(experiment.spec.settings, rows[0].rows)
+            )
             for entry, sets in slices_of(experiment):
                 chunk = chunk_of(experiment, variant, entry.signal, sets, calibration)
                 found[chunk.recipe(rows[0].scenario_key or "", digest).digest] = chunk.runs
@@ -224,7 +211,7 @@ def _board(
         document_digest(
             {
                 "signal": [chunk.signal.name, str(chunk.signal.version)],
-                "config": chunk.variant.config.identity(),
+                "config": chunk.variant.digest,
             }
         ),
         trials["set_id"].to_pylist(),
@@ -236,7 +223,7 @@ def _board(
 
 def _with_metrics(experiment: ReadyExperiment, trials: pa.Table) -> pa.Table:
     """Trials with what a leaderboard asks of any candidate; few signals have no score."""
-    how, objective = experiment.spec.eval, experiment.spec.objective
+    how, objective = experiment.spec.settings, experiment.spec.objective
     signals = doubles_of(trials["n_signals"].cast(pa.float64()))
     enough = signals >= how.min_signals
     score = np.where(enough, doubles_of(trials[objective]), np.nan)
@@ -251,7 +238,7 @@ def _index_rows(
     experiment: ReadyExperiment, chunk: SignalChunk, dataset: GridDataset, found: DerivedTable
 ) -> list[SignalRun]:
     """A row of the index for every run of a chunk."""
-    how, rows = experiment.spec.eval, found.table.select([*_INDEXED, *OUTCOME]).to_pylist()
+    how, rows = experiment.spec.settings, found.table.select([*_INDEXED, *OUTCOME]).to_pylist()
     first, made = 0, []
     while first < len(rows):
         last = first

@@ -1,45 +1,37 @@
 """Experiments as they are run: references written out, everything checked before the first trial.
 
 The document is ``contracts.experiment``; an experiment is a campaign and is registered as one
-(``campaigns``). Its trials are ``experiment_trials``.
+(``campaigns``); what can be wrong with one is ``ready_experiments``, its trials are
+``experiment_trials``.
 """
 
 from __future__ import annotations
 
 import itertools
-import json
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from contracts.canonical import canonical_json
 from contracts.digest import bare, document_digest
-from contracts.errors import ContractError, NotFoundError, Problem
+from contracts.errors import ContractError
 from contracts.experiment import (
+    EvalSettings,
     ExperimentSpec,
     Params,
     Scoring,
     ServingSpec,
-    experiment_from,
 )
 from contracts.grid import GridConfig
-from contracts.mbo import MboSpec
 from contracts.pipeline import Capture, Level, Overrides, PipelineSpec, variants
 from contracts.seeds import parse_seeds
-from engine.signals.api import refuse_narrow
-from engine.signals.definition import Definition, problems
+from contracts.validation import BLOCKS, WalkForwardSettings
+from engine.signals.definition import Definition
 from engine.signals.registry import signal as signal_of
-from islandflow_resources.database import Database
-from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.pipelines import ready_pipeline, registered_pipeline
-from islandflow_resources.servings import registered_serving
-from islandflow_resources.signal_data import refuse_other_radius
-
-MAX_RUNS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Variant:
     """One configuration of the grid among those that are tried.
 
@@ -57,6 +49,11 @@ class Variant:
     pipeline: PipelineSpec
     serving: ServingSpec
     config: GridConfig
+
+    @cached_property
+    def digest(self) -> str:
+        """``sha256:…`` of the configuration."""
+        return document_digest(self.config.identity())
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +121,16 @@ class ReadyExperiment:
     @property
     def rules(self) -> list[tuple[int, int, int]]:
         """Take-profit, stop-loss and cooldown of every rule, thresholds apart."""
-        how = self.spec.eval
+        how = self.spec.settings
         return list(itertools.product(how.tp_ticks, how.sl_ticks, how.cooldown_bins))
 
     @property
     def sets(self) -> int:
         """Runs on one capture: variants × parameter sets × rules."""
-        own = sum(len(one.sets) for one in self.entries)
-        return len(self.variants) * own * len(self.rules)
+        how, sweep = self.spec.settings, self.spec.sweep
+        own = sum(_combinations(axes) for _, _, axes in self._asked())
+        rules = len(how.tp_ticks) * len(how.sl_ticks) * len(how.cooldown_bins)
+        return _combinations(sweep.pipeline) * _combinations(sweep.scoring) * own * rules
 
     @property
     def cells(self) -> list[Capture]:
@@ -163,41 +162,13 @@ class ReadyExperiment:
             yield name, fixed, dict(self.spec.sweep.per_signal.get(name, {}))
 
 
-def ready_experiment(
-    spec: ExperimentSpec, store: ObjectStore, database: Database
-) -> ReadyExperiment:
-    """Write out what an experiment refers to and check all that can be checked without running it.
-
-    Raises
-    ------
-    ContractError
-        Every problem at once, each with its pointer.
-    """
-    serving = _looked_up_serving(spec, database)
-    pipeline = _looked_up_pipeline(serving, store, database)
-    whole = spec.model_copy(update={"serving": serving.model_copy(update={"pipeline": pipeline})})
-    # In the order of its canonical form, as it will be registered: identities follow that order.
-    experiment = ReadyExperiment(experiment_from(json.loads(canonical_json(whole.document()))))
-    found = [
-        *_seed_problems(experiment),
-        *_signal_problems(experiment),
-        *_variant_problems(experiment),
-    ]
-    if not found:
-        found += [*_size_problems(experiment), *_radius_problems(experiment)]
-    if found:
-        first, *others = found
-        raise ContractError(first.code, first.message, first.loc, first.hints, tuple(others))
-    return experiment
-
-
 def set_id_of(
     variant: Variant, signal: type[Definition], params: dict[str, float], told: dict[str, float]
 ) -> str:
     """Identity of a candidate: equal wherever the same is tried."""
     digest = document_digest(
         {
-            "config": variant.config.identity(),
+            "config": variant.digest,
             "signal": [signal.name, str(signal.version)],
             "params": dict(params),
             "rule": dict(told),
@@ -233,30 +204,8 @@ def split_params(told: dict[str, float]) -> tuple[dict[str, float], tuple[int, i
     return own, rule, told["eval.threshold"]  # pyright: ignore[reportReturnType]
 
 
-def _looked_up_serving(spec: ExperimentSpec, database: Database) -> ServingSpec:
-    if isinstance(spec.serving, ServingSpec):
-        return spec.serving
-    try:
-        return registered_serving(database, spec.serving)
-    except (NotFoundError, ContractError) as error:
-        raise ContractError(error.code, error.message, "/serving", error.hints) from None
-
-
-def _looked_up_pipeline(
-    serving: ServingSpec, store: ObjectStore, database: Database
-) -> PipelineSpec:
-    try:
-        named = serving.pipeline
-        spec = named if isinstance(named, PipelineSpec) else registered_pipeline(database, named)
-        return ready_pipeline(store, database, spec).spec
-    except (NotFoundError, ContractError) as error:
-        first, *others = (
-            Problem(one.code, one.message, f"/serving/pipeline{one.loc}", one.hints)
-            for one in error.problems
-        )
-        raise ContractError(
-            first.code, first.message, first.loc, first.hints, tuple(others)
-        ) from None
+def _combinations(axes: Mapping[Any, Sized]) -> int:
+    return math.prod(len(values) for values in axes.values())
 
 
 def _scorings(base: Scoring, axes: dict[Any, tuple[float, ...]]) -> Iterator[Scoring]:
@@ -274,74 +223,31 @@ def _parameter_sets(
         yield signal.bound({**fixed, **dict(zip(names, values, strict=True))})
 
 
-def _seed_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
-    capture, seeds = experiment.pipeline.capture, experiment.spec.seeds
-    if seeds is not None and not isinstance(capture.tape, MboSpec):
-        said = "the events are a recorded file, which has no seeds"
-        yield Problem("EXPERIMENT_SEEDS", said, "/seeds", ("leave seeds out, or name a tape",))
+def first_bin_of(how: EvalSettings, bins: int) -> int:
+    """First bin that is traded, from the bins of the first dataset.
+
+    Raises
+    ------
+    ContractError
+        ``EXPERIMENT_TOO_SHORT`` if that leaves too few to trade in.
+    """
+    if how.compat == "v1":
+        return how.warmup_bins
+    first = max(how.warmup_bins, int(how.calibration_share * bins))
+    if first + BLOCKS <= bins:
+        return first
+    raise ContractError(
+        "EXPERIMENT_TOO_SHORT",
+        f"{bins} bins less the first {first}, which warm up or calibrate, leave too few",
+        "/eval",
+        ("give longer events, fewer warmup_bins, or a smaller calibration_share",),
+    )
 
 
-def _signal_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
-    chosen = experiment.serving.signal
-    places = {
-        "/serving/signal": (chosen.name, {"params": dict(chosen.params)}),
-        **{
-            f"/sweep/per_signal/{name}": (name, dict(axes))
-            for name, axes in experiment.spec.sweep.per_signal.items()
-        },
-    }
-    for place, (name, told) in places.items():
-        try:
-            signal = signal_of(name)
-        except ContractError as error:
-            where = f"{place}/name" if place == "/serving/signal" else place
-            yield Problem(error.code, error.message, where, error.hints)
-            continue
-        if "params" in told and place == "/serving/signal":
-            for one in problems(signal, told["params"]):  # pyright: ignore[reportArgumentType]
-                yield Problem(one.code, one.message, f"{place}/params/{one.loc}", one.hints)
-            continue
-        for axis, values in told.items():
-            for index, value in enumerate(values):  # pyright: ignore[reportArgumentType]
-                for one in problems(signal, {axis: value}):
-                    yield Problem(one.code, one.message, f"{place}/{axis}/{index}", one.hints)
-
-
-def _variant_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
-    try:
-        found = experiment.variants
-    except ContractError as error:
-        yield from (
-            Problem(one.code, one.message, one.loc or "/sweep", one.hints) for one in error.problems
-        )
-        return
-    except ValueError as error:
-        yield Problem("EXPERIMENT_SCORING", str(error).splitlines()[0], "/sweep/scoring")
-        return
-    if experiment.spec.eval.compat == "v1":
-        try:
-            for variant in found:
-                refuse_other_radius(variant.config.runtime_config)
-        except ContractError as error:
-            yield from error.problems
-
-
-def _size_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
-    if experiment.sets > MAX_RUNS:
-        said = f"the sweep asks for {experiment.sets:,} runs on every dataset"
-        hint = f"ask for at most {MAX_RUNS:,}: split the experiment"
-        yield Problem("EXPERIMENT_TOO_LARGE", said, "/sweep", (hint,))
-
-
-def _radius_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
-    for variant in experiment.variants:
-        radius = variant.config.runtime_config.grid_radius_ticks
-        for entry in experiment.entries:
-            try:
-                refuse_narrow(entry.signal, radius)
-            except ContractError as error:
-                place = f"/serving/pipeline/pipeline/grid_radius_ticks ({variant.pipeline.name})"
-                yield Problem(error.code, error.message, place, error.hints)
+def purged(folding: WalkForwardSettings, max_hold_bins: int) -> WalkForwardSettings:
+    """Folds whose trainings end before any of their trades reaches into a test."""
+    purge_bars = max(folding.purge_bars, max_hold_bins)
+    return folding.model_copy(update={"purge_bars": purge_bars})
 
 
 def _whole(value: Level) -> object:

@@ -35,6 +35,11 @@ from islandflow_resources.grid_checkpoints import (
 )
 from islandflow_resources.grid_finals import write_finals
 from islandflow_resources.grid_folder import CHECKPOINTS, staged, write_manifest
+from islandflow_resources.grid_sessions import (
+    refuse_backward_session,
+    refuse_empty_session,
+    session_events,
+)
 from islandflow_resources.grid_tables import GridFiles, bins_table, rows_table
 from islandflow_resources.mbo_files import read_events
 from islandflow_resources.new_files import new_file, refuse_taken
@@ -59,6 +64,8 @@ class GridOrder:
     checkpoint_every : int
         Events between checkpoints; 0 for none.
     from_checkpoint : Path, optional
+    emit_until_ns : int, optional
+        From the first event at or after it on, no event counts.
     """
 
     events: Path
@@ -68,6 +75,7 @@ class GridOrder:
     full: bool = False
     checkpoint_every: int = 0
     from_checkpoint: Path | None = None
+    emit_until_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,16 @@ class BuiltGrid:
 
 
 def identity_of(order: GridOrder, source_digest: str) -> Document:
-    """What determines a grid: configuration, rules, warm-up, source, engine."""
+    """What determines a grid: configuration, rules, session, source, engine."""
+    identity = state_identity_of(order, source_digest)
+    # Said only where there is one: a grid of all events has the name that it always had.
+    if order.emit_until_ns is not None:
+        identity["emit_until_ns"] = str(order.emit_until_ns)
+    return identity
+
+
+def state_identity_of(order: GridOrder, source_digest: str) -> Document:
+    """What determines a state on the way to a grid: all but where its events end."""
     return {
         "config": order.config.identity(),
         "compat": order.compat,
@@ -109,6 +126,7 @@ def build_grid(order: GridOrder, folder: Path) -> BuiltGrid:
     with staged(folder) as staging:
         checkpoint = read_checkpoint(order.from_checkpoint) if order.from_checkpoint else None
         order = _as_warmed_up(order, checkpoint)
+        refuse_backward_session(order.emit_from_ns, order.emit_until_ns)
         manifest = _Build(order, folder, staging, checkpoint).run()
     return BuiltGrid(folder, manifest)
 
@@ -135,7 +153,7 @@ def warm_book(order: GridOrder, out: Path) -> CheckpointHead:
     refuse_taken(out)
     machine = GridMachine(order.config, order.compat, until_ns)
     reader = read_events(order.events, symbol=order.config.runtime_config.symbol)
-    identity = identity_of(order, reader.digest)
+    identity = state_identity_of(order, reader.digest)
     taken = 0
     for batch in reader:
         early = batch.ts_ns < until_ns
@@ -176,6 +194,7 @@ class _Build:
             if self.checkpoint is not None:
                 self._resume(self.checkpoint)
             self._take_all()
+            refuse_empty_session(self.taken, self.order.emit_until_ns)
             last = self.machine.finish()
             if last is not None:
                 self._append(last)
@@ -191,7 +210,7 @@ class _Build:
     def _take_all(self) -> None:
         skipped = 0
         behind = self.taken
-        for batch in self.reader:
+        for batch in session_events(self.reader, self.order.emit_until_ns):
             if not skipped and not self.taken:
                 _refuse_early_start(self.order, int(batch.ts_ns[0]))
             skip = min(batch.rows, behind - skipped)
@@ -203,9 +222,10 @@ class _Build:
                 if self.parts and self.taken % self.order.checkpoint_every == 0:
                     self._checkpoint(self.parts)
         if skipped < behind:
+            whole = "the file" if self.order.emit_until_ns is None else "the session"
             raise ContractError(
                 "CHECKPOINT_OF_ANOTHER_RUN",
-                f"the checkpoint holds {behind} events, the file only {skipped}",
+                f"the checkpoint holds {behind} events, {whole} only {skipped}",
                 str(self.order.from_checkpoint),
                 ("use the file that the checkpoint was made from",),
             )
@@ -228,7 +248,8 @@ class _Build:
 
     def _checkpoint(self, parts: Parts) -> None:
         parts.write()
-        head = CheckpointHead(self.identity, self.taken, self.machine.bin_count, parts.written)
+        identity = state_identity_of(self.order, self.reader.digest)
+        head = CheckpointHead(identity, self.taken, self.machine.bin_count, parts.written)
         path = parts.folder / f"{self.taken:012d}.arrow"
         parts.folder.mkdir(exist_ok=True)
         write_checkpoint(path, head, self.machine.freeze())
@@ -236,7 +257,8 @@ class _Build:
     def _resume(self, checkpoint: Checkpoint) -> None:
         where = self.order.from_checkpoint
         assert where is not None
-        refuse_other_run(checkpoint, self.identity, str(where))
+        identity = state_identity_of(self.order, self.reader.digest)
+        refuse_other_run(checkpoint, identity, str(where))
         self.machine.thaw(checkpoint.arrays)
         self.taken = checkpoint.head.rows_taken
         # Checkpoints of this build must not lean on files of another folder.

@@ -42,6 +42,8 @@ from islandflow_resources.table_schemas import conformed
 WHAT: Final = "grid_dataset"
 BINS: Final = "bins.parquet"
 ROWS: Final = "grid.parquet"
+_REQUIRED: Final = ("config", "compat", "emit_from_ns", "engine")
+_OPTIONAL: Final = ("emit_until_ns",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +255,7 @@ def _checked_manifest(store: ObjectStore, dataset_id: str, stated: bytes) -> Doc
     key = f"{folder_key(dataset_id)}/{MANIFEST}"
     try:
         manifest = json.loads(stated)
-        identity = {name: manifest[name] for name in ("config", "compat", "emit_from_ns", "engine")}
-        identity["source"] = manifest["source"]["digest"]
+        identity = _identity(manifest)
         name = hashlib.sha256(canonical_json(identity)).hexdigest()[:16]
         is_whole = canonical_json(manifest) + b"\n" == stated
     except (ValueError, KeyError, TypeError, IslandflowError):
@@ -262,6 +263,13 @@ def _checked_manifest(store: ObjectStore, dataset_id: str, stated: bytes) -> Doc
     if is_whole and manifest.get("dataset_id") == dataset_id and dataset_id.endswith(f"-{name}"):
         return manifest
     raise _damaged(store, key, "it does not describe the dataset of its folder")
+
+
+def _identity(manifest: Document) -> Document:
+    """What a manifest says that determines its dataset, see ``grid_build.identity_of``."""
+    source: Any = manifest["source"]
+    told = [name for name in _OPTIONAL if name in manifest]
+    return {name: manifest[name] for name in (*_REQUIRED, *told)} | {"source": source["digest"]}
 
 
 def _damaged(store: ObjectStore, key: str, what: str) -> IntegrityError:
@@ -275,7 +283,6 @@ def _damaged(store: ObjectStore, key: str, what: str) -> IntegrityError:
 
 def _row(dataset: GridDataset, recipe: str, run_id: str) -> Artefact:
     prefix, manifest = folder_key(dataset.dataset_id), dataset.manifest
-    source: Any = manifest["source"]
     return Artefact(
         recipe_digest=recipe,
         what=WHAT,
@@ -286,9 +293,6 @@ def _row(dataset: GridDataset, recipe: str, run_id: str) -> Artefact:
         object_key=f"{prefix}/{ROWS}",
         manifest_key=f"{prefix}/{MANIFEST}",
         rows=dataset.bins,
-        recipe={
-            **{name: manifest[name] for name in ("config", "compat", "emit_from_ns", "engine")},
-            "source": source["digest"],
-        },
+        recipe=_identity(manifest),
         run_id=run_id,
     )

@@ -151,14 +151,16 @@ def _compared(request: Mapping[str, Any]) -> dict[str, Any]:
     EngineRuntime(1, _MEMORY_MB, Path(request["kernel_home"])).prepare()
     from engine.grid.api import GridMachine
     from islandflow_resources.grid_replay import first_difference
+    from islandflow_resources.grid_sessions import session_events
     from islandflow_resources.mbo_files import read_events
 
     folder = Path(request["folder"])
     manifest = json.loads((folder / "manifest.json").read_bytes())
     config = grid_config_from(manifest["config"])
-    told = manifest["emit_from_ns"]
-    machine = GridMachine(config, manifest["compat"], None if told is None else int(told))
-    batches = read_events(Path(request["events"]), symbol=request["symbol"])
+    start, end = manifest["emit_from_ns"], manifest.get("emit_until_ns")
+    machine = GridMachine(config, manifest["compat"], None if start is None else int(start))
+    reader = read_events(Path(request["events"]), symbol=request["symbol"])
+    batches = session_events(reader, None if end is None else int(end))
     return asdict(first_difference(machine, batches, folder, request["most_events"]))
 
 

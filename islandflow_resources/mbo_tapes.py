@@ -18,7 +18,7 @@ from typing import Any, Final
 from contracts.canonical import Document, canonical_json
 from contracts.columns import MBO_EVENTS
 from contracts.digest import bare, recipe_digest
-from contracts.errors import IntegrityError, IslandflowError, NotFoundError, Problem
+from contracts.errors import ContractError, IntegrityError, IslandflowError, NotFoundError, Problem
 from contracts.mbo import MboSpec, mbo_spec_from
 from engine.book.events import Events
 from engine.tapes.api import MboTape
@@ -166,6 +166,25 @@ def registered_spec(database: Database, tape_key: str) -> MboSpec:
         tape_key,
         ("register its document: islandflow book register FILE",),
     )
+
+
+def named_spec(database: Database, name: str) -> MboSpec:
+    """A registered specification by its partition key, or by its id.
+
+    Raises
+    ------
+    NotFoundError
+        ``TAPE_NOT_REGISTERED``.
+    ContractError
+        ``TAPE_AMBIGUOUS`` if several versions have the id; the hints list their keys.
+    """
+    rows = database.artefacts(what=SPEC)
+    found = [str(row.scenario_key) for row in rows if row.recipe["id"] == name]
+    if len(found) <= 1:
+        return registered_spec(database, found[0] if found else name)
+    hint = f"write one of {', '.join(found)}"
+    said = f"{len(found)} registered tapes are called {name!r}"
+    raise ContractError("TAPE_AMBIGUOUS", said, name, (hint,))
 
 
 def make_tape(

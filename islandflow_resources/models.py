@@ -25,7 +25,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0002"
+HEAD = "0003"
 """Revision of the migrations that these models describe."""
 
 
@@ -242,4 +242,46 @@ class AliasMove(Base):
 
     __table_args__ = (
         UniqueConstraint("alias", "revision", name="uq_alias_history_alias_revision"),
+    )
+
+
+class SignalRun(Base):
+    """One run of a book signal on one dataset: its settings, and its best threshold.
+
+    ``run_id`` is 32 hexadecimal digits of the run's recipe. The outcomes of all thresholds are
+    ``row_count`` rows, from ``first_row``, of the table of trials at ``object_key``.
+    """
+
+    __tablename__ = "signal_runs"
+
+    run_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    campaign_hash: Mapped[str] = mapped_column(String(80))
+    campaign_key: Mapped[str] = mapped_column(String(128))
+    experiment: Mapped[str] = mapped_column(String(64))
+    dataset_id: Mapped[str] = mapped_column(String(128))
+    signal: Mapped[str] = mapped_column(String(64))
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    tp_ticks: Mapped[int] = mapped_column(Integer)
+    sl_ticks: Mapped[int] = mapped_column(Integer)
+    max_hold_bins: Mapped[int] = mapped_column(Integer)
+    warmup_bins: Mapped[int] = mapped_column(Integer)
+    cooldown_bins: Mapped[int] = mapped_column(Integer)
+    threshold: Mapped[float | None] = mapped_column(Float(53))
+    n_signals: Mapped[int | None] = mapped_column(Integer)
+    tp_rate: Mapped[float | None] = mapped_column(Float(53))
+    sl_rate: Mapped[float | None] = mapped_column(Float(53))
+    timeout_rate: Mapped[float | None] = mapped_column(Float(53))
+    mean_pnl_ticks: Mapped[float | None] = mapped_column(Float(53))
+    events_per_hour: Mapped[float | None] = mapped_column(Float(53))
+    median_time_to_outcome_ms: Mapped[float | None] = mapped_column(Float(53))
+    object_key: Mapped[str] = mapped_column(String(1024))
+    content_digest: Mapped[str] = mapped_column(String(80))
+    first_row: Mapped[int] = mapped_column(BigInteger)
+    row_count: Mapped[int] = mapped_column(Integer)
+    version: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+
+    __table_args__ = (
+        Index("ix_signal_runs_signal", "signal"),
+        Index("ix_signal_runs_dataset", "dataset_id"),
     )

@@ -28,6 +28,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "ISLANDFLOW_EXECUTOR": settings.executor,
         "ISLANDFLOW_RAY_ADDRESS": settings.ray_address,
         "ISLANDFLOW_PROMOTION": settings.promotion,
+        "ISLANDFLOW_SERVE_TOKEN": settings.serve_token,
         "ISLANDFLOW_TRACKING_URI": settings.tracking_uri,
         "ISLANDFLOW_ALERT_WEBHOOK": settings.alert_webhook,
         "ISLANDFLOW_INSTRUMENT_CONFIG": settings.instrument_config,

@@ -36,7 +36,7 @@ from islandflow_resources.derived import read_table
 from islandflow_resources.drafts import Draft
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.experiment_robustness import Chosen, chosen_of, stages_of
-from islandflow_resources.experiments import ReadyExperiment
+from islandflow_resources.experiments import ReadyExperiment, first_bin_of
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.pipelines import find_events
 from islandflow_resources.signal_data import SignalData, signal_values
@@ -58,7 +58,7 @@ def draft_signal(
     ContractError
         ``PROMOTION_NO_WINNER``; ``PROMOTION_V1`` for results of ``compat: v1``.
     """
-    winner, how = dossier.winner, experiment.spec.eval
+    winner, how = dossier.winner, experiment.spec.settings
     if winner is None:
         said = f"the experiment {experiment.key} has no winner: {dossier.criteria[0].sentence}"
         raise ContractError("PROMOTION_NO_WINNER", said, experiment.key)
@@ -234,8 +234,7 @@ def _first_bin(
     """First bin that is traded, which follows from the bins of the first dataset."""
     dataset_id = row["dataset_id"][0].as_py()
     known = database.artefacts(what="grid_dataset", scenario_key=dataset_id)
-    bins, how = known[0].rows, experiment.spec.eval
-    return max(how.warmup_bins, int(how.calibration_share * bins))
+    return first_bin_of(experiment.spec.settings, known[0].rows)
 
 
 def _outdated(experiment: ReadyExperiment, candidate: int) -> IntegrityError:

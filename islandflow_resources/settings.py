@@ -100,6 +100,13 @@ SETTINGS = (
         "What the sensor of promotions does, on or dry_run: only say what it would promote.",
     ),
     Setting(
+        "ISLANDFLOW_SERVE_TOKEN",
+        "",
+        "",
+        "What clients of `islandflow serve` must show; without it everybody who reaches it may.",
+        secret=True,
+    ),
+    Setting(
         "ISLANDFLOW_TRACKING_URI", "", "", "MLflow server that is told of trials.", secret=True
     ),
     Setting("ISLANDFLOW_ALERT_WEBHOOK", "", "", "Address that alerts are posted to.", secret=True),
@@ -141,6 +148,8 @@ class Settings:
     promotion : {"on", "dry_run"}
     tracking_uri, alert_webhook : str
         Empty if there is none.
+    serve_token : str
+        Empty if clients need none.
     instrument_config : str
         Path of the instrument's lock; empty for the one beside the packages.
     """
@@ -157,6 +166,7 @@ class Settings:
     promotion: str = PROMOTIONS[0]
     tracking_uri: str = field(default="", repr=False)
     alert_webhook: str = field(default="", repr=False)
+    serve_token: str = field(default="", repr=False)
     instrument_config: str = ""
 
     @property
@@ -210,6 +220,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         promotion=given.get("ISLANDFLOW_PROMOTION", PROMOTIONS[0]),
         tracking_uri=given.get("ISLANDFLOW_TRACKING_URI", ""),
         alert_webhook=given.get("ISLANDFLOW_ALERT_WEBHOOK", ""),
+        serve_token=given.get("ISLANDFLOW_SERVE_TOKEN", ""),
         instrument_config=_absolute(given.get("ISLANDFLOW_INSTRUMENT_CONFIG", "")),
     )
 

@@ -7,6 +7,7 @@ the columns mean is ``docs/signals.md``.
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +22,12 @@ from contracts.experiment import EvalSettings
 from contracts.signal_columns import SIGNAL_SERIES, SIGNAL_SUMMARY, SIGNAL_TRADES
 from engine.signals.barriers import Market
 from engine.signals.evaluate import MODES, Evaluated, Evaluator, Rule, Terms
-from islandflow_resources.new_files import new_file
+from islandflow_resources.new_files import new_file, refuse_taken
 from islandflow_resources.table_schemas import doubles_of, from_arrays, numbers_of
 from islandflow_resources.tables import write_parquet
 
+SUMMARY: Final = "summary.parquet"
+TRADES: Final = "trades.parquet"
 _COUNTS: Final = (("n_signals", 0), ("n_up", 1), ("n_down", 2), ("unpriced", 6))
 
 
@@ -82,8 +85,14 @@ def evaluate_series(
     if mode not in MODES:
         hint = f"write {', '.join(MODES)}"
         raise ContractError("SERIES_MODE", f"there is no mode {mode!r}", "--mode", (hint,))
-    if not tick_size > 0.0:
-        raise ContractError("SERIES_TICK", f"a tick cannot be {tick_size:g}", "--tick-size")
+    if not 0.0 < tick_size < math.inf:
+        hint = "give the tick in quote currency, e.g. 0.25"
+        said = f"a tick cannot be {tick_size:g}"
+        raise ContractError("SERIES_TICK", said, "--tick-size", (hint,))
+    _refuse_wrong_levels(thresholds)
+    for name in (SUMMARY, TRADES):
+        if out.is_dir():
+            refuse_taken(out / name)
     evaluator = _evaluator(series, tick_size, settings)
     rules = [
         Rule(level, tp, sl, cooldown)
@@ -96,13 +105,30 @@ def evaluate_series(
     found = evaluator.run(series.values, rules, mode)  # pyright: ignore[reportArgumentType]
     summary = _summary(settings, rules, found)
     trades = pa.concat_tables([_trades(evaluator, series, settings, one, mode) for one in rules])
-    out.mkdir(parents=True, exist_ok=True)
+    _make_folder(out)
     for name, table, layout in (
-        ("summary.parquet", summary, SIGNAL_SUMMARY),
-        ("trades.parquet", trades, SIGNAL_TRADES),
+        (SUMMARY, summary, SIGNAL_SUMMARY),
+        (TRADES, trades, SIGNAL_TRADES),
     ):
         _write(out / name, table, layout)
     return [f"{out}: {len(rules)} rules, {trades.num_rows} trades"]
+
+
+def _refuse_wrong_levels(thresholds: tuple[float, ...]) -> None:
+    for level in thresholds:
+        if not 0.0 <= level < math.inf:
+            said = f"a threshold cannot be {level:g}"
+            hint = "give a finite number from 0 on"
+            raise ContractError("SERIES_THRESHOLD", said, "--threshold", (hint,))
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"cannot write to {out}: {error.strerror or error}"
+        hint = "name a folder that can be made"
+        raise ContractError("FOLDER_NOT_WRITABLE", said, str(out), (hint,)) from None
 
 
 def _evaluator(series: SeriesFile, tick_size: float, settings: EvalSettings) -> Evaluator:

@@ -27,6 +27,8 @@ from engine.signals.api import VERSION as SIGNALS_VERSION
 from engine.signals.definition import Definition
 from engine.signals.evaluate import Evaluated, Evaluator, Rule, Terms
 from engine.signals.measure import COUNTS
+from engine.signals.ml import versions
+from engine.signals.registry import LEARNT
 from engine.signals.thresholds import V1_FIRST_BIN, thresholds
 from islandflow_resources.database import Database
 from islandflow_resources.derived import Recipe, made_table
@@ -98,6 +100,7 @@ class SignalChunk:
         """What besides the dataset the trials depend on."""
         return {
             "signal": [self.signal.name, str(self.signal.version)],
+            **libraries_of(self.signal),
             "sets": [dict(one) for one in self.sets],
             "settings": self.settings.document(),
             "gap_bins": self.gap_bins,
@@ -125,6 +128,11 @@ class SignalChunk:
             inputs={"grid": dataset_digest, "calibration": self.calibration.dataset_digest},
         )
         return bare(digest)[:32]
+
+
+def libraries_of(signal: type[Definition]) -> Document:
+    """Versions of the libraries that a learnt signal's values follow from; else nothing."""
+    return {"libraries": dict(versions())} if signal.name in LEARNT else {}
 
 
 def make_chunk(
@@ -157,7 +165,7 @@ def make_chunk(
                 calibrated(chunk, data, row, one)
                 for row, one in zip(values, chunk.sets, strict=True)
             ]
-            return _table(chunk, data, runtime, values, own)
+            return trials_table(chunk, data, runtime, values, own)
 
     return made_table(store, database, recipe, SIGNAL_TRIALS, make, run_id)
 
@@ -234,13 +242,21 @@ def rules_of(barriers: Sequence[tuple[int, int, int]], levels: Sequence[float]) 
     return [Rule(level, tp, sl, cooldown) for tp, sl, cooldown in barriers for level in levels]
 
 
-def _table(
+def trials_table(
     chunk: SignalChunk,
     data: SignalData,
     runtime: EngineRuntime,
     values: Floats,
     levels: Sequence[tuple[float, ...]],
 ) -> pa.Table:
+    """Evaluate a chunk.
+
+    Parameters
+    ----------
+    values : ndarray, shape (sets, bins), float64
+    levels : sequence of tuple of float
+        Thresholds of every set.
+    """
     evaluator = evaluator_of(data, chunk.settings, chunk.calibration.first_bin, chunk.gap_bins)
 
     def evaluate(index: int) -> pa.Table:

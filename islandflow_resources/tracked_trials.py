@@ -143,7 +143,7 @@ def _signal_run(
         settings={
             "eval_tp_ticks": str(row["tp_ticks"]),
             "eval_sl_ticks": str(row["sl_ticks"]),
-            "eval_max_hold_bins": str(spec.eval.max_hold_bins),
+            "eval_max_hold_bins": str(spec.settings.max_hold_bins),
         },
         metrics={name: row[name] for name in _SIGNAL_METRICS},
         elapsed_s=0.0,

@@ -36,6 +36,15 @@ def exchange(ranks: Floats, old: float, new: float) -> None:
         else:
             high = middle
     last = ranks.shape[0] - 1
+    if new > old:
+        # Past those that are equal: a window of a quiet market is mostly zeros.
+        high = ranks.shape[0]
+        while high - low > 1:
+            middle = (low + high) // 2
+            if ranks[middle] > old:
+                high = middle
+            else:
+                low = middle
     while low < last and ranks[low + 1] < new:
         ranks[low] = ranks[low + 1]
         low += 1
@@ -98,14 +107,20 @@ def robust_z(ranks: Floats, filled: int, value: float, least: int, floor: float)
 def plain_z(ring: Floats, filled: int, newest: int, value: float) -> float:
     """Distance from the mean in population standard deviations, oldest value first."""
     size = ring.shape[0]
-    first = newest - filled + 1
+    first = (newest - filled + 1) % size
+    before = min(filled, size - first)
     total = 0.0
-    for i in range(filled):
-        total += ring[(first + i) % size]
+    for i in range(first, first + before):
+        total += ring[i]
+    for i in range(filled - before):
+        total += ring[i]
     mean = total / filled
     squares = 0.0
-    for i in range(filled):
-        gap = ring[(first + i) % size] - mean
+    for i in range(first, first + before):
+        gap = ring[i] - mean
+        squares += gap * gap
+    for i in range(filled - before):
+        gap = ring[i] - mean
         squares += gap * gap
     deviation_ = math.sqrt(squares / filled)
     return float((value - mean) / deviation_) if deviation_ > 1e-12 else 0.0

@@ -135,7 +135,7 @@ class Evaluated:
     @property
     def sharpe(self) -> Floats:
         """Sharpe ratio a bin, shape (k,): mean over deviation (ddof 1) of all bins' returns."""
-        mean = self.powers[:, 0] / self.bins
+        mean = self.powers[:, 0] / max(self.bins, 1)
         variance = (self.powers[:, 1] - self.bins * mean * mean) / max(self.bins - 1, 1)
         varies = variance > 0.0
         ratio = np.divide(mean, np.sqrt(np.where(varies, variance, 1.0)))

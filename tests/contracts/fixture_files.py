@@ -16,9 +16,11 @@ from contracts.backtest import RESULT, SETTINGS
 from contracts.campaign import CAMPAIGN, load_campaign
 from contracts.costs import COSTS
 from contracts.document import load
+from contracts.experiment import EXPERIMENT, SERVING, load_experiment, load_serving
 from contracts.grid import GRID_CONFIG, load_grid_config
 from contracts.manifest import MANIFEST
 from contracts.mbo import MBO_SPEC, load_mbo_spec
+from contracts.pipeline import DATASET_CAMPAIGN, PIPELINE, load_dataset_campaign, load_pipeline
 from contracts.scenario import SCENARIO, load_scenario
 from contracts.serving import DOSSIER, PUBLISHED
 from contracts.strategy import STRATEGY, load_strategy
@@ -63,6 +65,16 @@ KINDS = {
             "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD
         ),
         _kind("dossier", "dossier", "dossier", DOSSIER),
+        _kind("pipelines", "pipeline", "pipeline", PIPELINE, load_pipeline),
+        _kind(
+            "dataset_campaigns",
+            "dataset campaign",
+            "dataset_campaign",
+            DATASET_CAMPAIGN,
+            load_dataset_campaign,
+        ),
+        _kind("servings", "serving", "serving", SERVING, load_serving),
+        _kind("experiments", "experiment", "experiment", EXPERIMENT, load_experiment),
         _kind("published_serving_spec", "published spec", "published_serving_spec", PUBLISHED),
     )
 }

@@ -9,11 +9,18 @@ import pytest
 from contracts.canonical import canonical_json
 from contracts.document import load
 from contracts.errors import ContractError
-from contracts.serving import DOSSIER, PUBLISHED, PublishedServingSpec
+from contracts.serving import (
+    DOSSIER,
+    PUBLISHED,
+    PublishedServingSpec,
+    PublishedSignal,
+    PublishedStrategy,
+)
 from tests.contracts.fixture_files import document, valid_files
 from tests.properties import documents
 
-(FILE,) = valid_files("published_serving_spec")
+FILES = {path.stem: path for path in valid_files("published_serving_spec")}
+FILE, SIGNAL = FILES["published_two_averages"], FILES["published_derivative"]
 FROZEN = "sha256:0261db0fe0419186e2b5790f95b793d5f7818c81d3436792acc162af89a24e94"
 OTHERS = {
     "sha256:": "sha256:" + "e" * 64,
@@ -21,6 +28,7 @@ OTHERS = {
 }
 WORDS = {"timeframe": "5m", "then": "hold", "if": "close > 1"}
 FIXED = {"kind", "version", "type"}
+INSTANTS = ("start_ns", "end_ns", "seed")
 
 
 def published(written: dict) -> PublishedServingSpec:
@@ -114,3 +122,67 @@ def test_a_number_of_a_criterion_is_finite_or_left_out(field, number):
         "DOCUMENT_NOT_FINITE",
         f"/criteria/0/{field}",
     )
+
+
+SIGNAL_FROZEN = "sha256:fef367107a9e7ca7d48ff58435da01dc18f5ac538f427a7b87eada73798531a5"
+
+
+def test_the_id_of_a_published_signal_never_changes():
+    assert published(document(SIGNAL)).serving_id == SIGNAL_FROZEN
+
+
+def test_a_published_signal_writes_every_default_out():
+    written = document(SIGNAL)
+    whole = published(written).document()
+    assert len(canonical_json(whole)) > len(canonical_json(written))
+    assert published(whole).serving_id == SIGNAL_FROZEN
+    assert whole["settings"]["max_hold_bins"] == 1_200
+
+
+def test_where_the_configuration_of_a_signal_comes_from_is_no_part_of_it():
+    written = copy.deepcopy(document(SIGNAL))
+    written["runtime_snapshot"] |= {"run": "a", "generator": {"seed": 1}}
+    assert published(written).serving_id == SIGNAL_FROZEN
+
+
+def test_the_kind_tells_a_strategy_from_a_signal():
+    assert isinstance(published(document(FILE)), PublishedStrategy)
+    assert isinstance(published(document(SIGNAL)), PublishedSignal)
+    with pytest.raises(ContractError) as caught:
+        published(document(SIGNAL) | {"kind": "strategy"})
+    assert {one.loc for one in caught.value.problems} >= {"/strategy", "/signal"}
+
+
+def test_every_field_of_a_signal_changes_the_id():
+    written = document(SIGNAL)
+    seen = {SIGNAL_FROZEN}
+    fields = [
+        path
+        for path in leaves(written)
+        if path[-1] not in FIXED and path[0] != "runtime_snapshot" and path[1:] != ("what",)
+    ]
+    for path in fields:
+        value = documents.value_at(written, path)
+        other = str(int(value) + 1) if path[-1] in INSTANTS else another(value, path[-1])
+        seen.add(published(documents.replaced(written, path, other)).serving_id)
+    assert len(seen) == len(fields) + 1
+    assert len(fields) > 25
+
+
+@pytest.mark.parametrize(
+    "name", ["runtime_snapshot", "stream", "signal", "settings", "evidence", "source", "name"]
+)
+def test_a_published_signal_says_everything_that_it_rests_on(name):
+    written = {key: value for key, value in document(SIGNAL).items() if key != name}
+    with pytest.raises(ContractError) as caught:
+        published(written)
+    assert (caught.value.code, caught.value.loc) == ("PUBLISHED_SPEC_FIELD_MISSING", f"/{name}")
+
+
+@pytest.mark.parametrize("name", ["tp_ticks", "sl_ticks", "cooldown_bins"])
+def test_a_published_signal_trades_by_one_rule(name):
+    written = copy.deepcopy(document(SIGNAL))
+    written["settings"][name] = [4, 8]
+    with pytest.raises(ContractError, match=f"{name} is not one number") as told:
+        published(written)
+    assert told.value.loc == f"/settings/{name}"
