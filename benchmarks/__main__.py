@@ -32,11 +32,14 @@ def main() -> None:
             montecarlo,
             overfitting,
             paths,
+            serving,
+            signals,
             tiers,
         )
 
         kernels = (paths, backtest, montecarlo, overfitting)
-        sections = [part.run() for part in (*kernels, tiers, datasets, books, graph, campaigns)]
+        live = (books, signals, serving)
+        sections = [part.run() for part in (*kernels, tiers, datasets, *live, graph, campaigns)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
         "# Benchmarks\n\n"

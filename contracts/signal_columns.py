@@ -64,8 +64,12 @@ SIGNAL_SUMMARY = TableSchema(
         Column("max_hold_bins", "int64", "bins after which a trade ends"),
         Column("warmup_bins", "int64", "bins before the first entry"),
         Column("cooldown_bins", "int64", "bins between entries, at least"),
+        Column("threshold", "float64", "value from which the signal enters"),
+        Column("n_signals", "int64", "trades"),
+        Column("n_up", "int64", "trades that bought; null in v1 without trades", nullable=True),
+        Column("n_down", "int64", "trades that sold; null in v1 without trades", nullable=True),
         *SIGNAL_TRIALS.columns[
-            SIGNAL_TRIALS.names.index("threshold") : SIGNAL_TRIALS.names.index("sharpe")
+            SIGNAL_TRIALS.names.index("tp_rate") : SIGNAL_TRIALS.names.index("sharpe")
         ],
     ),
 )

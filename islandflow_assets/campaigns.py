@@ -14,6 +14,7 @@ from contracts.columns import CANDIDATES, TRIALS, TableSchema
 from contracts.digest import bare
 from islandflow_assets import keys
 from islandflow_assets.partitions import CAMPAIGN, refuse_temporary
+from islandflow_assets.pipeline_datasets import pipeline_dataset
 from islandflow_assets.previews import column_schema, stored_table
 from islandflow_assets.scenarios import scenario_dataset
 from islandflow_resources.campaign_runs import run_campaign
@@ -107,6 +108,7 @@ def trial_shares() -> None:
     deps=[
         trial_shares,
         dg.AssetDep(scenario_dataset, partition_mapping=dg.AllPartitionMapping()),
+        dg.AssetDep(pipeline_dataset, partition_mapping=dg.AllPartitionMapping()),
     ],
     code_version=VERSION,
     kinds={"parquet", "numba"},
@@ -139,7 +141,7 @@ def campaign_trials(
         made = run_campaign(
             store, database, engine_runtime, campaign, chunk_executor, context.run.run_id, progress
         )
-        computed = _made_by(database, made, context.run.run_id)
+        computed = _made_by(database, campaign, made, context.run.run_id)
         said = f"{computed:,} of {made.trials:,} trials computed in {made.seconds:.1f} s"
         context.log.info(f"{said}, the others found")
     missing = _nothing_missing(made)
@@ -154,8 +156,11 @@ def campaign_trials(
     )
 
 
-def _made_by(database: Database, made: CampaignTrials, run_id: str) -> int:
+def _made_by(database: Database, campaign: AnyCampaign, made: CampaignTrials, run_id: str) -> int:
     """Trials that a run computed, in whichever of its steps."""
+    if isinstance(campaign, ReadyExperiment):
+        # One step makes them all, and a run of a signal is a row for each threshold.
+        return made.made
     chunks = made.chunks.table.select(["recipe_digest", "trials"]).to_pylist()
     rows = database.find({one["recipe_digest"] for one in chunks})
     return sum(one["trials"] for one in chunks if rows[one["recipe_digest"]].run_id == run_id)

@@ -151,10 +151,8 @@ def list_signals(resources: ResourceSet, name: str) -> list[str]:
     from engine.signals.registry import LEARNT, SIGNALS, signal
 
     if not name:
-        return [
-            f"{one.name}\t{'learnt' if one.name in LEARNT else 'statistical'}\t{one.mode}\t{one.doc}"
-            for one in SIGNALS.values()
-        ]
+        kinds = {name: "learnt" if name in LEARNT else "statistical" for name in SIGNALS}
+        return [f"{one.name}\t{kinds[one.name]}\t{one.mode}\t{one.doc}" for one in SIGNALS.values()]
     found = signal(name)
     levels = ", ".join(f"{one:g}" for one in found.thresholds)
     levels = levels or f"by the rule {found.threshold_rule!r} from what is calibrated on"

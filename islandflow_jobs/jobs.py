@@ -11,6 +11,7 @@ import dagster as dg
 
 from contracts.campaign import load_campaign
 from contracts.errors import ContractError
+from contracts.experiment import load_experiment
 from contracts.mbo import load_mbo_spec
 from contracts.pipeline import load_dataset_campaign, load_pipeline
 from contracts.scenario import load_scenario
@@ -51,6 +52,7 @@ CAMPAIGN_INBOX = "inbox/campaigns/"
 TAPE_INBOX = "inbox/tapes/"
 PIPELINE_INBOX = "inbox/pipelines/"
 DATASET_INBOX = "inbox/datasets/"
+EXPERIMENT_INBOX = "inbox/experiments/"
 INBOXES = (
     SCENARIO_INBOX,
     STRATEGY_INBOX,
@@ -58,15 +60,17 @@ INBOXES = (
     TAPE_INBOX,
     PIPELINE_INBOX,
     DATASET_INBOX,
+    EXPERIMENT_INBOX,
 )
 REGISTERED = "registered/"
 _OWN_FIELD = {
     SCENARIO_INBOX: "family",
     STRATEGY_INBOX: "rules",
-    CAMPAIGN_INBOX: "seeds",
+    CAMPAIGN_INBOX: "strategies",
     TAPE_INBOX: "scenario",
     PIPELINE_INBOX: "capture",
     DATASET_INBOX: "base",
+    EXPERIMENT_INBOX: "serving",
 }
 """Which field tells what a document is."""
 
@@ -171,6 +175,13 @@ def register_documents(
             _register(
                 context, store, key, lambda data: _campaign(store, database, context.instance, data)
             )
+        for key in store.keys(EXPERIMENT_INBOX):
+            _register(
+                context,
+                store,
+                key,
+                lambda data: _experiment(store, database, context.instance, data),
+            )
 
 
 @dg.job(executor_def=dg.in_process_executor)
@@ -205,6 +216,13 @@ def _campaign(
     store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes
 ) -> str:
     registered, _ = register_campaign(store, database, instance, load_campaign(data))
+    return registered.key
+
+
+def _experiment(
+    store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes
+) -> str:
+    registered, _ = register_campaign(store, database, instance, load_experiment(data))
     return registered.key
 
 

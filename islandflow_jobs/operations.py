@@ -190,8 +190,11 @@ def sql(resources: ResourceSet, query: str) -> list[str]:
     import duckdb
 
     from islandflow_resources.catalog import LOCATIONS, open_catalogue
+    from islandflow_resources.signal_runs import TABLE, all_runs
 
-    with open_catalogue(resources.store, resources.database.results()) as connection:
+    # There may be a million runs of signals, and most queries ask for none.
+    runs = all_runs(resources.database) if TABLE in query.lower() else []
+    with open_catalogue(resources.store, resources.database.results(), runs) as connection:
         try:
             found = connection.execute(query)
             names = [column[0] for column in found.description or ()]
@@ -199,7 +202,7 @@ def sql(resources: ResourceSet, query: str) -> list[str]:
         except duckdb.Error as error:
             message = " ".join(str(error).split())
             names = ", ".join(schema.name for schema, _ in LOCATIONS)
-            hint = f"views are {names}, results"
+            hint = f"views are {names}, results, {TABLE}"
             raise ContractError("QUERY_INVALID", message, "QUERY", (hint,)) from error
     return ["\t".join(names), *("\t".join(map(str, row)) for row in rows)]
 

@@ -31,6 +31,7 @@ from islandflow_resources.datasets import DatasetRef
 from islandflow_resources.derived import DerivedTable, made_table, read_table
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.experiment_robustness import drawn_signal, make_signal_robust
+from islandflow_resources.experiment_trades import make_trades
 from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.materialise import dataset_ref, find_datasets
 from islandflow_resources.object_store import ObjectStore
@@ -49,6 +50,7 @@ def make_robust(
 ) -> Robust:
     """Resample the best trials, and walk their strategies forward on the same datasets."""
     if isinstance(campaign, ReadyExperiment):
+        make_trades(store, database, runtime, campaign, board, run_id)
         return make_signal_robust(store, database, runtime, campaign, board, run_id)
     how, spec = campaign.spec.robustness, campaign.spec
     inputs = {"leaderboard": board.content_digest}

@@ -7,6 +7,7 @@ metadata say, and float prices beside the integer ticks. Layouts are
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,12 +31,13 @@ from contracts.columns import (
     WALK_FORWARD,
     TableSchema,
 )
+from contracts.signal_columns import SIGNAL_TRIALS
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.table_schemas import arrow_schema
 
 if TYPE_CHECKING:
-    from islandflow_resources.models import RunResult
+    from islandflow_resources.models import RunResult, SignalRun
 
 _PROTOCOL = "objects"
 _SCENARIO = (
@@ -46,6 +48,7 @@ _TRIALS = (
     r"trials/scenario=(?P<scenario_key>[^/]+)/seed=(?P<seed>\d+)/"
     r"strategy=(?P<strategy_id>[^/]+)/"
 )
+_SIGNAL_TRIALS = r"trials/dataset=(?P<dataset_id>[^/]+)/signal=(?P<signal>[^/]+)/"
 _CAMPAIGN = r"campaigns/(?P<campaign_key>[^/]+)/"
 _BACKTEST = r"backtests/(?P<cache_key>[^/]+)/"
 _TAPE = (
@@ -59,6 +62,7 @@ LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
     (EQUITY, _BACKTEST + r"equity\.parquet"),
     (TRADES, _BACKTEST + r"trades\.parquet"),
     (TRIALS, _TRIALS + r"[0-9a-f]+\.parquet"),
+    (SIGNAL_TRIALS, _SIGNAL_TRIALS + r"[0-9a-f]+\.parquet"),
     (CAMPAIGN_LEADERBOARD, _CAMPAIGN + r"campaign_leaderboard/[0-9a-f]+\.parquet"),
     (MONTE_CARLO, _CAMPAIGN + r"campaign_monte_carlo/[0-9a-f]+\.parquet"),
     (WALK_FORWARD, _CAMPAIGN + r"campaign_walk_forward/[0-9a-f]+\.parquet"),
@@ -83,6 +87,31 @@ _RESULTS = pa.schema(
         pa.field("max_drawdown", pa.float64()),
     ]
 )
+_SIGNAL_RUNS = pa.schema(
+    [
+        *(
+            pa.field(name, pa.string())
+            for name in (
+                "run_id", "campaign_key", "campaign_hash", "experiment", "dataset_id", "signal",
+                "params",
+            )
+        ),
+        *(
+            pa.field(name, pa.int64())
+            for name in (
+                "tp_ticks", "sl_ticks", "max_hold_bins", "warmup_bins", "cooldown_bins",
+                "n_signals",
+            )
+        ),
+        *(
+            pa.field(name, pa.float64())
+            for name in (
+                "threshold", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks",
+                "events_per_hour", "median_time_to_outcome_ms",
+            )
+        ),
+    ]
+)  # fmt: skip
 _FLOAT_BARS = """
 SELECT {names}, ts_ns, make_timestamp_ns(ts_ns) AS ts,
        open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, tick_size,
@@ -97,9 +126,11 @@ FROM ({files}) JOIN (
 
 
 def open_catalogue(
-    store: ObjectStore, results: Sequence[RunResult] = ()
+    store: ObjectStore,
+    results: Sequence[RunResult] = (),
+    signal_runs: Sequence[SignalRun] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database with a view for each of `LOCATIONS`, and the table ``results``.
+    """An in-memory database: a view for each of `LOCATIONS`, and two tables of the database's.
 
     Parameters
     ----------
@@ -107,6 +138,8 @@ def open_catalogue(
         Its files are listed now and read when queried; later ones are not seen.
     results : sequence of RunResult
         Rows of ``results``, e.g. ``Database.results()``.
+    signal_runs : sequence of SignalRun
+        Rows of ``signal_runs``, their parameters as JSON.
 
     Prices of ``bars`` are floats in ``open high low close`` and ticks in ``*_ticks``.
     """
@@ -117,10 +150,17 @@ def open_catalogue(
         found = [key for key in keys if re.fullmatch(pattern, key)]
         connection.execute(f"CREATE VIEW {schema.name} AS {_view(store, schema, pattern, found)}")
     rows = [{name: getattr(row, name) for name in _RESULTS.names} for row in results]
-    connection.register("result_rows", pa.Table.from_pylist(rows, _RESULTS))
-    connection.execute("CREATE TABLE results AS SELECT * FROM result_rows")
-    connection.unregister("result_rows")
+    _insert(connection, "results", pa.Table.from_pylist(rows, _RESULTS))
+    runs = [{name: getattr(row, name) for name in _SIGNAL_RUNS.names} for row in signal_runs]
+    told = [{**row, "params": json.dumps(row["params"], sort_keys=True)} for row in runs]
+    _insert(connection, "signal_runs", pa.Table.from_pylist(told, _SIGNAL_RUNS))
     return connection
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    connection.register("new_rows", table)
+    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM new_rows")
+    connection.unregister("new_rows")
 
 
 def _view(store: ObjectStore, schema: TableSchema, pattern: str, keys: list[str]) -> str:

@@ -23,7 +23,7 @@ from engine.signals.api import LiveSignal
 from engine.signals.registry import signal as signal_of
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.experiment_robustness import Chosen, chosen_of
+from islandflow_resources.experiment_stages import Chosen, chosen_of
 from islandflow_resources.experiment_trials import datasets_of
 from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.grid_sessions import session_events

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,11 +17,10 @@ import pyarrow as pa
 
 from contracts.canonical import Document
 from contracts.columns import MONTE_CARLO, WALK_FORWARD
-from contracts.errors import IntegrityError
 from contracts.validation import WalkForwardSettings
 from engine import montecarlo, validate
 from engine.signals.api import VERSION as SIGNALS_VERSION
-from engine.signals.evaluate import Evaluator, Rule
+from engine.signals.evaluate import Rule
 from engine.signals.registry import signal as signal_of
 from islandflow_resources import robustness
 from islandflow_resources.campaign_reports import campaign_recipe
@@ -34,49 +32,29 @@ from islandflow_resources.campaign_tables import (
 from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedTable, made_table
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.experiment_trials import calibration_of, datasets_of
+from islandflow_resources.experiment_stages import (
+    Chosen,
+    Stage,
+    best_of,
+    evaluator_at,
+    trades_of,
+    tried_values,
+)
 from islandflow_resources.experiments import (
     ReadyExperiment,
     Variant,
     purged,
-    set_id_of,
     split_params,
-    told_params,
 )
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.robustness import FAN_POINTS, Row, table_of
 from islandflow_resources.signal_data import (
     Floats,
     Ints,
-    SignalData,
-    signal_values,
-    signal_values_v1,
 )
-from islandflow_resources.signal_trials import MAX_SETS, Calibration, evaluator_of
+from islandflow_resources.signal_trials import MAX_SETS
 
 _HOURS_PER_YEAR: Final = 24.0 * 365.0
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """One candidate of a leaderboard, ready to be traded again.
-
-    Attributes
-    ----------
-    variant : Variant
-    signal : str
-    params : dict
-        Of the signal.
-    rule : Rule
-    set_id, text : str
-    """
-
-    variant: Variant
-    signal: str
-    params: dict[str, float]
-    rule: Rule
-    set_id: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -92,20 +70,6 @@ class Tried:
 
     signal: str
     groups: tuple[tuple[dict[str, float], list[Rule], list[str]], ...]
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A dataset of a variant, open, with what is traded on it."""
-
-    data: SignalData
-    seed: int
-    calibration: Calibration
-
-    @property
-    def names(self) -> Row:
-        """Columns that say which dataset it is."""
-        return {"scenario_key": self.data.dataset.dataset_id, "seed": self.seed}
 
 
 def make_signal_robust(
@@ -127,7 +91,7 @@ def make_signal_robust(
 
         def resample() -> pa.Table:
             rows: list[Row] = []
-            for stage, chosen in _best(store, database, runtime, experiment, board, run_id):
+            for stage, chosen in best_of(store, database, runtime, experiment, board, run_id):
                 rows += _resampled(runtime, experiment, stage, chosen)
             return table_of(rows, MONTE_CARLO)
 
@@ -139,7 +103,7 @@ def make_signal_robust(
 
         def walk() -> pa.Table:
             rows: list[Row] = []
-            for stage, chosen in _best(store, database, runtime, experiment, board, run_id):
+            for stage, chosen in best_of(store, database, runtime, experiment, board, run_id):
                 for name in dict.fromkeys(one.signal for one in chosen):
                     variant = next(one.variant for one in chosen if one.signal == name)
                     tried = _tried(experiment, board.table, variant, name)
@@ -161,93 +125,11 @@ def drawn_signal(
     how = experiment.spec.robustness.monte_carlo
     if how is None:
         return None
-    for stage, chosen in _best(store, database, runtime, experiment, board, ""):
+    for stage, chosen in best_of(store, database, runtime, experiment, board, ""):
         series, per_year = _returns(runtime, experiment, stage, chosen[0])
         [found] = montecarlo.resample_many([series], how, per_year, runtime.threads, FAN_POINTS)
         return stage.data.dataset.dataset_id, found
     return None
-
-
-def chosen_of(experiment: ReadyExperiment, row: dict[str, Any]) -> Chosen:
-    """The candidate of a row of a leaderboard.
-
-    Raises
-    ------
-    IntegrityError
-        ``CANDIDATE_DIFFERS`` if it is not what its identity names.
-    """
-    told = json.loads(row["params"]) if isinstance(row["params"], str) else dict(row["params"])
-    variant = experiment.variants[int(told["variant"])]
-    signal = signal_of(row["strategy_id"])
-    params, barriers, threshold = split_params(told)
-    bound = signal.bound(params)
-    whole = told_params(variant, bound, barriers, threshold)
-    if set_id_of(variant, signal, bound, whole) != row["set_id"]:
-        raise IntegrityError(
-            "CANDIDATE_DIFFERS",
-            f"the candidate {row['set_id']} of {experiment.key} is not what it names",
-            row["set_id"],
-            ("run the experiment again",),
-        )
-    rule = Rule(float(threshold), *barriers)
-    return Chosen(variant, signal.name, bound, rule, row["set_id"], json.dumps(told))
-
-
-def trades_of(
-    runtime: EngineRuntime, experiment: ReadyExperiment, stage: Stage, chosen: Chosen
-) -> dict[str, Any]:
-    """Trades of a candidate on a dataset, by column."""
-    values = signal_values(stage.data, runtime, signal_of(chosen.signal), [chosen.params])[0]
-    return _evaluator(experiment, stage).trades(values, chosen.rule, signal_of(chosen.signal).mode)
-
-
-def stages_of(
-    store: ObjectStore,
-    database: Database,
-    runtime: EngineRuntime,
-    experiment: ReadyExperiment,
-    variant: Variant,
-    run_id: str,
-) -> Iterator[Stage]:
-    """Datasets of a variant that stand, open one after another."""
-    calibration: Calibration | None = None
-    for capture, made in datasets_of(store, database, runtime, experiment, variant, run_id):
-        if made.dataset is None:
-            if calibration is None:
-                return
-            continue
-        calibration = calibration or calibration_of(experiment, made.dataset)
-        yield Stage(SignalData(made.dataset), capture.seed, calibration)
-
-
-def _best(
-    store: ObjectStore,
-    database: Database,
-    runtime: EngineRuntime,
-    experiment: ReadyExperiment,
-    board: DerivedTable,
-    run_id: str,
-) -> Iterator[tuple[Stage, list[Chosen]]]:
-    """Datasets, each with those of the best candidates that are looked at on it.
-
-    ``best`` counts trials: those of the best candidate dataset by dataset, then of the next.
-    """
-    best, cells = experiment.spec.robustness.best, len(experiment.captures)
-    rows = board.table.slice(0, -(-best // cells)).to_pylist()
-    chosen = [chosen_of(experiment, row) for row in rows if row["score"] is not None]
-    for variant in experiment.variants:
-        own = [(rank, one) for rank, one in enumerate(chosen) if one.variant is variant]
-        if not own:
-            continue
-        stages = stages_of(store, database, runtime, experiment, variant, run_id)
-        for index, stage in enumerate(stages):
-            here = [one for rank, one in own if rank * cells + index < best]
-            if here:
-                yield stage, here
-
-
-def _evaluator(experiment: ReadyExperiment, stage: Stage) -> Evaluator:
-    return evaluator_of(stage.data, experiment.spec.settings, stage.calibration.first_bin)
 
 
 def _returns(
@@ -341,16 +223,13 @@ def _window_totals(
     runtime: EngineRuntime, experiment: ReadyExperiment, stage: Stage, tried: Tried, windows: Ints
 ) -> tuple[list[str], Floats]:
     """Parameters of all candidates of a signal, and what they gave in windows."""
-    evaluator, signal = _evaluator(experiment, stage), signal_of(tried.signal)
+    evaluator, signal = evaluator_at(experiment, stage), signal_of(tried.signal)
     texts: list[str] = []
     parts: list[Floats] = []
     for start in range(0, len(tried.groups), MAX_SETS):
         groups = tried.groups[start : start + MAX_SETS]
         sets = [params for params, _, _ in groups]
-        if experiment.spec.settings.compat == "v1":
-            values = signal_values_v1(stage.data, signal, sets)
-        else:
-            values = signal_values(stage.data, runtime, signal, sets)
+        values = tried_values(runtime, experiment, stage.data, signal, sets)
         for row, (_, rules, own) in zip(values, groups, strict=True):
             parts.append(evaluator.windows(row, rules, windows, signal.mode))
             texts += own

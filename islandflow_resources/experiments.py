@@ -15,8 +15,11 @@ from functools import cached_property
 from typing import Any
 
 from contracts.digest import bare, document_digest
-from contracts.errors import ContractError
+from contracts.document import validate
+from contracts.errors import ContractError, Problem
 from contracts.experiment import (
+    DERIVATIVE,
+    SERVING,
     EvalSettings,
     ExperimentSpec,
     Params,
@@ -29,6 +32,7 @@ from contracts.seeds import parse_seeds
 from contracts.validation import BLOCKS, WalkForwardSettings
 from engine.signals.definition import Definition
 from engine.signals.registry import signal as signal_of
+from engine.signals.whole_series import V1_DEFAULTS
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ class ReadyExperiment:
         base = self.pipeline.config
         assert base is not None
         for pipeline in variants(self.pipeline, self.spec.sweep.pipeline, (Overrides(),)):
-            for scoring in _scorings(self.serving.scoring, self.spec.sweep.scoring):
+            for scoring in _scorings(self.serving, self.spec.sweep.scoring):
                 serving = self.serving.model_copy(update={"pipeline": pipeline, "scoring": scoring})
                 config = serving.grid_config(pipeline, base)
                 found.append(Variant(len(found), pipeline, serving, config))
@@ -114,7 +118,10 @@ class ReadyExperiment:
     def entries(self) -> list[Entry]:
         """Signals in the order of their names."""
         return [
-            Entry(signal_of(name), tuple(_parameter_sets(signal_of(name), fixed, axes)))
+            Entry(
+                signal_of(name),
+                tuple(_parameter_sets(signal_of(name), self._usual(name) | fixed, axes)),
+            )
             for name, fixed, axes in self._asked()
         ]
 
@@ -156,6 +163,11 @@ class ReadyExperiment:
     def document_key(self) -> str:
         """Key of the canonical document."""
         return f"{self.folder}/campaign.json"
+
+    def _usual(self, name: str) -> Params:
+        """Defaults that are not the signal's own: those of the predecessor's harness."""
+        is_v1 = self.spec.settings.compat == "v1"
+        return dict(V1_DEFAULTS) if is_v1 and name == DERIVATIVE else {}
 
     def _asked(self) -> Iterator[tuple[str, Params, dict[str, tuple[float, ...]]]]:
         for name, fixed in self.spec.signals.items():
@@ -208,11 +220,23 @@ def _combinations(axes: Mapping[Any, Sized]) -> int:
     return math.prod(len(values) for values in axes.values())
 
 
-def _scorings(base: Scoring, axes: dict[Any, tuple[float, ...]]) -> Iterator[Scoring]:
+def _scorings(serving: ServingSpec, axes: dict[Any, tuple[float, ...]]) -> Iterator[Scoring]:
     names = sorted(axes)
+    # The rules of a scoring are those of its serving, whose pipeline does not matter to them.
+    document = {**serving.document(), "pipeline": serving.name}
+    base = serving.scoring.model_dump(mode="json")
     for values in itertools.product(*(axes[name] for name in names)):
         told = dict(zip(names, (_whole(value) for value in values), strict=True))
-        yield Scoring.model_validate({**base.model_dump(mode="python"), **told})
+        try:
+            yield validate(SERVING, {**document, "scoring": {**base, **told}}, "scoring").scoring
+        except ContractError as error:
+            first, *others = (
+                Problem(one.code, one.message, f"/sweep{one.loc}", one.hints)
+                for one in error.problems
+            )
+            raise ContractError(
+                first.code, first.message, first.loc, first.hints, tuple(others)
+            ) from None
 
 
 def _parameter_sets(

@@ -35,7 +35,7 @@ from islandflow_resources.database import Database
 from islandflow_resources.derived import read_table
 from islandflow_resources.drafts import Draft
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.experiment_robustness import Chosen, chosen_of, stages_of
+from islandflow_resources.experiment_stages import Chosen, chosen_of, stages_of
 from islandflow_resources.experiments import ReadyExperiment, first_bin_of
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.pipelines import find_events

@@ -80,12 +80,19 @@ def _looked_up_pipeline(
         return ready_pipeline(store, database, spec).spec
     except (NotFoundError, ContractError) as error:
         first, *others = (
-            Problem(one.code, one.message, f"/serving/pipeline{one.loc}", one.hints)
+            Problem(one.code, one.message, f"/serving/pipeline{_below(one.loc)}", one.hints)
             for one in error.problems
         )
         raise ContractError(
             first.code, first.message, first.loc, first.hints, tuple(others)
         ) from None
+
+
+def _below(loc: str) -> str:
+    """Where in a pipeline a problem of it lies; what is named by something else is all of it."""
+    if loc.startswith("/runtime_config"):
+        return "/pipeline"
+    return loc if loc.startswith("/") else ""
 
 
 def _seed_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
@@ -143,15 +150,17 @@ def _repeated_problems(spec: ExperimentSpec) -> Iterator[Problem]:
 
 
 def _variant_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
+    sweep = experiment.spec.sweep
     try:
         found = experiment.variants
     except ContractError as error:
-        yield from (
-            Problem(one.code, one.message, one.loc or "/sweep", one.hints) for one in error.problems
-        )
-        return
-    except ValueError as error:
-        yield Problem("EXPERIMENT_SCORING", str(error).splitlines()[0], "/sweep/scoring")
+        for one in error.problems:
+            loc = one.loc
+            if loc.startswith("/runtime_config") or not loc:
+                loc = "/sweep" if sweep.pipeline or sweep.scoring else "/serving"
+            elif not loc.startswith("/sweep"):
+                loc = f"/serving{loc}"
+            yield Problem(one.code, one.message, loc, one.hints)
         return
     if experiment.spec.settings.compat == "v1":
         try:

@@ -21,6 +21,7 @@ from islandflow_resources.models import Alias, ServingSpecRow, SignalRun
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.tables import read_verified
 
+TABLE: Final = SignalRun.__tablename__
 DESCENDING: Final = ("tp_rate", "mean_pnl_ticks", "events_per_hour", "n_signals")
 ASCENDING: Final = ("sl_rate", "timeout_rate", "median_time_to_outcome_ms")
 SORTS: Final = (*DESCENDING, *ASCENDING)
@@ -105,6 +106,11 @@ def query_runs(
     # Not every SQLite knows NULLS LAST; that nothing sorts behind something, they all do.
     query = query.order_by(column.is_(None), order, SignalRun.run_id).limit(top_n)
     return database.select("list runs of signals", query)
+
+
+def all_runs(database: Database) -> list[SignalRun]:
+    """All recorded runs, by run id."""
+    return database.select("list runs of signals", select(SignalRun).order_by(SignalRun.run_id))
 
 
 def filters(database: Database) -> dict[str, list[str]]:

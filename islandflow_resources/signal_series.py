@@ -161,6 +161,10 @@ def _summary(settings: EvalSettings, rules: list[Rule], found: Evaluated) -> pa.
         "threshold": [one.threshold for one in rules],
         **{name: found.counts[:, place] for name, place in _COUNTS},
     }
+    if settings.compat == "v1":
+        none = found.counts[:, 0] == 0
+        for name in ("n_up", "n_down"):
+            columns[name] = pa.array(columns[name], mask=none)
     metrics = found.columns
     for column in SIGNAL_SUMMARY.columns:
         if column.name not in columns:

@@ -1,5 +1,4 @@
-"""When a stream began, and therefore where it stands: kept in a small file, so that a
-restarted server goes on where clients expect it.
+"""When a stream began, and therefore where it stands: a small file that outlives the server.
 
 The bins themselves are ``signal_streams``; who waits for them is ``islandflow_jobs.serve``.
 """

@@ -1,8 +1,9 @@
 """How much of a result is luck: walk-forward, overfitting, deflation, and no look at later bars.
 
 Verbs: `folds` and `walk_forward`, `overfitting` and `combinatorial` on the `BlockMoments` of
-candidates, `deflated_sharpe` and the formulas below it, `probe_lookahead` and `probe_series`. Resampled returns are
-``engine.montecarlo``, the settings ``contracts.validation``, the definitions docs/validation.md.
+candidates, `deflated_sharpe` and the formulas below it, `probe_lookahead` of strategies and
+`probe_series` of anything else. Resampled returns are ``engine.montecarlo``, the settings
+``contracts.validation``, the definitions docs/validation.md.
 """
 
 from typing import Final

@@ -9,26 +9,11 @@ from playwright.sync_api import expect
 
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
-from tests.browser.ui import served, visiting
-from tests.graph import SINKING, graph_of, market, registered_home
+from tests.graph import SINKING, market
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 RUN_S = 90.0
-
-
-@pytest.fixture(scope="module")
-def graph():
-    """Two markets × two seeds that were not run."""
-    with graph_of(registered_home()) as graph:
-        yield graph
-
-
-@pytest.fixture(scope="module")
-def address(graph, tmp_path_factory):
-    """Where the UI of the graph answers."""
-    with served(tmp_path_factory.mktemp("ui")) as address:
-        yield address
 
 
 @pytest.fixture
@@ -38,15 +23,6 @@ def sinking(graph):
     cell = Partition(key, 1)
     assert not graph.run_one(cell).success
     return cell
-
-
-@pytest.fixture
-def visit(address):
-    """A browser on the UI, which must contact this machine alone and log no error."""
-    with visiting(address) as visit:
-        yield visit
-        assert visit.hosts == {"127.0.0.1"}
-        assert visit.errors == []
 
 
 def test_the_lineage_shows_all_four_assets(visit):

@@ -22,6 +22,7 @@ from contracts.columns import (
     TRIALS,
     WALK_FORWARD,
 )  # fmt: skip
+from contracts.signal_columns import SIGNAL_SCHEMAS
 
 SERIES = (BARS, OHLCV, LABELS, EQUITY, TRADES, MBO_EVENTS, GRID_BINS)
 OF_CAMPAIGNS = (
@@ -45,7 +46,34 @@ POWERS = " ".join(f"return_power_{power}:float64?" for power in range(1, 5))
 SUMS = " ".join(f"block_sum_{block:02}:float64?" for block in range(16))
 SQUARES = " ".join(f"block_squares_{block:02}:float64?" for block in range(16))
 COUNTS = " ".join(f"block_bars_{block:02}:int64" for block in range(16))
+SIGNAL_FIGURES = (
+    "n_signals:int64 n_up:int64 n_down:int64 tp_rate:float64? sl_rate:float64? "
+    "timeout_rate:float64? events_per_hour:float64 median_time_to_outcome_ms:float64? "
+    "mean_pnl_ticks:float64? ci_low:float64? ci_high:float64? total_pnl_ticks:float64 "
+    "mean_cost_ticks:float64? unpriced:int64"
+)
+SIGNAL_RULE = "tp_ticks:int64 sl_ticks:int64 cooldown_bins:int64 threshold:float64"
+SIGNAL_TRIAL = (
+    f"run_id:string set_id:string params:string {SIGNAL_RULE} {SIGNAL_FIGURES} "
+    "sharpe:float64? max_drawdown:float64"
+)
+SERIES_RULE = (
+    "tp_ticks:int64 sl_ticks:int64 max_hold_bins:int64 warmup_bins:int64 cooldown_bins:int64 "
+    "threshold:float64"
+)
 LAYOUTS = {
+    "signal_trials 1": f"{SIGNAL_TRIAL} {POWERS} {SUMS} {SQUARES}",
+    "signal_evidence 1": f"dataset_id:string dataset_digest:string {SIGNAL_TRIAL}",
+    "signal_summary 1": (
+        f"{SERIES_RULE} {SIGNAL_FIGURES}".replace(
+            "n_up:int64 n_down:int64", "n_up:int64? n_down:int64?"
+        )
+    ),
+    "signal_trades 1": (
+        f"{SERIES_RULE} bin_idx:int64 direction:string entry_price:float64 outcome:string "
+        "outcome_price:float64 time_to_outcome_ms:float64 pnl_ticks:float64 cost_ticks:float64"
+    ),
+    "signal_series 1": "ts_ns:int64 mid_price:float64",
     "bars 1": "ts_ns:int64 open_ticks:int64 high_ticks:int64 low_ticks:int64 close_ticks:int64 "
     "volume_lots:int64",
     "ohlcv 1": "ts_ns:int64 open:float64 high:float64 low:float64 close:float64 volume:float64",
@@ -117,17 +145,18 @@ def test_a_layout_changes_only_with_its_version():
         f"{schema.name} {schema.version}": " ".join(
             f"{c.name}:{c.kind}{'?' * c.nullable}" for c in schema.columns
         )
-        for schema in SCHEMAS
+        for schema in (*SCHEMAS, *SIGNAL_SCHEMAS)
     }
     assert written == LAYOUTS
 
 
 def test_every_table_is_listed_once():
     assert set(SCHEMAS) == {*SERIES, SUMMARY, LEADERBOARD, *OF_CAMPAIGNS, GRID_ROWS}
-    assert len({schema.name for schema in SCHEMAS}) == len(SCHEMAS)
+    every = (*SCHEMAS, *SIGNAL_SCHEMAS)
+    assert len({schema.name for schema in every}) == len(every)
 
 
-@pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
+@pytest.mark.parametrize("schema", [*SCHEMAS, *SIGNAL_SCHEMAS], ids=lambda schema: schema.name)
 def test_columns_are_named_once_and_described(schema):
     assert len(set(schema.names)) == len(schema.names) == len(schema.columns)
     assert all(column.doc for column in schema.columns)

@@ -26,10 +26,6 @@ BARS = 20_000
 SEEDS = 5
 # Small enough that chunks are recorded eight by eight, not all at once.
 MEMORY = {"ISLANDFLOW_MEMORY_MB": "64"}
-# Where the warm process has its kernels, so that a process of its own does not compile them again.
-_WARM_KERNELS = Path(
-    os.environ.get("NUMBA_CACHE_DIR", children.ROOT / "engine" / "__pycache__" / "kernels")
-)
 _OPEN_GATE: dict[str, Any] = {
     "min_trades": 1,
     "min_out_of_sample": None,
@@ -147,7 +143,7 @@ class CampaignHome:
 
 def registered(forker: Forker, folder: Path, campaign: dict[str, Any]) -> CampaignHome:
     """A fresh embedded home in which a campaign is registered, and nothing was run."""
-    environment = children.embedded(homes.fresh(folder, _WARM_KERNELS)) | MEMORY
+    environment = children.embedded(homes.fresh(folder)) | MEMORY
     file = folder / "campaign.json"
     file.write_text(json.dumps(campaign), "utf-8")
     command = children.islandflow("campaign", "register", file)

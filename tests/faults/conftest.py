@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +12,18 @@ import pytest
 from tests.faults import campaigns
 from tests.faults.campaign_state import CampaignState
 from tests.faults.campaign_worker import Worker, run_worker
-from tests.faults.campaigns import CampaignHome, Pace
+from tests.faults.campaigns import INSTANTS, CampaignHome, Pace
 from tests.faults.report import Report, Table
 from tests.journeys import children, homes
-from tests.journeys.conftest import forker, kernel_folder
+from tests.journeys.conftest import forker
 from tests.journeys.forker import Child, Forker
 from tests.journeys.homes import Home
 from tests.journeys.state import State, state_of
 
-__all__ = ["forker", "kernel_folder"]
+__all__ = ["forker"]
 
-SEEDS = 10
+# Enough that a run is hit wherever the dice fall; the long form has more instants to place.
+SEEDS = 10 if INSTANTS > 3 else 6
 BARS = 20_000
 BEGUN = "RUN_START"
 ENDED = "RUN_SUCCESS"
@@ -38,17 +38,15 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def long_home(
-    forker: Forker, kernel_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Home:
-    """A registered home of 2 scenarios × 10 seeds × 20,000 bars; runs start in copies of it."""
+def long_home(forker: Forker, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A registered home of 2 scenarios × `SEEDS` × 20,000 bars; runs start in copies of it."""
     documents = tmp_path_factory.mktemp("documents")
     files = [
         children.document(documents, name, seed=1, duration_bars=BARS)
         for name in ("vol_cluster_low", "regime_switch")
     ]
     folder = tmp_path_factory.mktemp("long") / "home"
-    environment = children.embedded(homes.fresh(folder, kernel_folder))
+    environment = children.embedded(homes.fresh(folder))
     return homes.registered(forker, environment, folder, files, SEEDS)
 
 

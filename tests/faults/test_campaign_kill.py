@@ -21,7 +21,7 @@ from tests.journeys.forker import Forker
 
 HEAD = ("kill", "after s", "during", "objects", "trials recorded", "computed then", "resume s")
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("campaign")]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("journeys")]
 
 
 def test_an_undisturbed_campaign_is_whole_and_served(whole_campaign: WholeCampaign):

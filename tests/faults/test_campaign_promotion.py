@@ -30,7 +30,7 @@ DIED = -9
 
 Copy = Callable[[], CampaignHome]
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("campaign")]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("journeys")]
 
 
 @pytest.fixture

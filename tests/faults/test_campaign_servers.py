@@ -26,7 +26,7 @@ from tests.servers import PostgresServer, S3Server
 OUTAGE_S = float(os.environ.get("FAULT_OUTAGE_S", "2"))
 HEAD = ("away", "how", "during", "for s", "retries", "then until the end s")
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("campaign")]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("journeys")]
 
 
 @pytest.fixture

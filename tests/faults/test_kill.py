@@ -22,7 +22,7 @@ from tests.journeys.state import State, state_of, store_of
 INSTANTS = int(os.environ.get("FAULT_INSTANTS", "3"))
 KILLED = 128 + 9
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("kill")]
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("journeys")]
 
 
 @pytest.mark.parametrize("instant", range(INSTANTS))

@@ -121,6 +121,15 @@ def test_the_rules_are_those_asked_for(build, tmp_path):
     assert counted
 
 
+def test_a_session_ends_where_it_is_told_to(build, tmp_path):
+    session = {"emit_from": MIDDLE_NS, "emit_until": int(STREAM.ts_ns[-50])}
+    code, out, _ = build(**session)
+    events = int((STREAM.ts_ns < session["emit_until"]).sum())
+    assert (code, out[1].startswith(f"{events} events, ")) == (0, True)
+    manifest = json.loads((tmp_path / "out" / "g" / "manifest.json").read_bytes())
+    assert manifest["emit_until_ns"] == str(session["emit_until"])
+
+
 def test_a_warmed_book_is_gone_on_from(islandflow, build, tmp_path, tape):
     assert build(emit_from=MIDDLE_NS, full=True)[0] == 0
     wanted = files_of(tmp_path / "out" / "g")
@@ -173,6 +182,8 @@ def test_a_build_goes_on_from_a_checkpoint_of_another(build, tmp_path):
         ({"compat": "v3"}, "ARGUMENTS_INVALID"),
         ({"compat": ""}, "ARGUMENTS_INVALID"),
         ({"emit_from": 5}, "EMIT_FROM_TOO_EARLY"),
+        ({"emit_until": 5}, "SESSION_EMPTY"),
+        ({"emit_from": MIDDLE_NS, "emit_until": MIDDLE_NS}, "SESSION_EMPTY"),
         ({"out": "/proc/nosuch/g"}, "FOLDER_NOT_WRITABLE"),
     ],
 )
@@ -199,6 +210,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_left(
         {"emit_from": -1},
         {"emit_from": 2**63},
         {"emit_from": "2026-01-01"},
+        {"emit_until": -1},
         {"nosuch": 1},
     ],
 )

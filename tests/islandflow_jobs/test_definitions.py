@@ -24,6 +24,7 @@ NAMES = sorted(
         *("screening_leaderboard", "screening_result", "strategy_ir", "strategy_spec"),
         *("monte_carlo_summary", "walk_forward_summary", "published_serving_spec"),
         *("mbo_tape", "grid_dataset", "mbo_source", "book_checkpoint", "recorded_grid_dataset"),
+        *("pipeline_dataset", "dataset_campaign"),
         *CAMPAIGN_ASSETS,
     ]
 )
@@ -54,6 +55,7 @@ def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
     for name in (
         *("research", "t0_screen", "t1_full", "register_inbox"),
         *("validation", "campaign", "promotion", "books", "recorded_books"),
+        *("pipeline_datasets", "dataset_campaigns"),
     ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
@@ -75,6 +77,7 @@ def test_sensors_and_schedules_start_the_jobs_of_campaigns():
     started = {one.name: [target.job_name for target in one.targets] for one in defs.sensors}
     assert started["start_campaigns"] == ["campaign"]
     assert started["promote_winners"] == ["promotion"]
+    assert started["start_dataset_campaigns"] == ["dataset_campaigns"]
     assert {"inbox", "alert_failures", "alert_staleness"} <= started.keys()
     assert {one.name: one.job_name for one in defs.schedules} == {
         "materialise_missing": "research",

@@ -9,6 +9,8 @@ from islandflow_assets.partitions import Partition
 from islandflow_jobs.definitions import defs
 from islandflow_jobs.jobs import (
     CAMPAIGN_INBOX,
+    DATASET_INBOX,
+    PIPELINE_INBOX,
     REGISTERED,
     SCENARIO_INBOX,
     STRATEGY_INBOX,
@@ -17,6 +19,7 @@ from islandflow_jobs.jobs import (
 from tests.graph import CALM, CROSSOVER, QUIET, Run, market
 from tests.islandflow_resources.books import short_tape
 from tests.islandflow_resources.campaigning import document
+from tests.islandflow_resources.pipelines import TAPE, campaign_document, pipeline_document
 
 
 def drop(graph, inbox=SCENARIO_INBOX, **documents):
@@ -235,3 +238,34 @@ def test_a_tape_in_the_wrong_inbox_is_told_where_it_belongs(graph):
     [problem] = errors_of(graph)[f"{SCENARIO_INBOX}lost.json"]
     assert TAPE_INBOX in problem["hints"][0]
     assert list(graph.instance.get_dynamic_partitions("tape")) == []
+
+
+def test_pipelines_and_campaigns_of_datasets_are_registered_after_the_tapes_that_they_name(graph):
+    named = pipeline_document(capture={"tape": TAPE.id})
+    drop(graph, PIPELINE_INBOX, one=named)
+    drop(graph, DATASET_INBOX, many=campaign_document(base=named))
+    drop(graph, TAPE_INBOX, tape=TAPE.document())
+    assert empty_the_inbox(graph).success
+    assert under(graph, "inbox/") == []
+    assert errors_of(graph) == {}
+    for dimension, name in (("pipeline", "quiet"), ("dataset_campaign", "decays")):
+        [key] = graph.instance.get_dynamic_partitions(dimension)
+        assert key.startswith(f"{name}-")
+
+
+def test_a_pipeline_in_a_wrong_inbox_or_of_no_tape_is_told_and_blocks_nobody(graph):
+    drop(graph, DATASET_INBOX, misplaced=pipeline_document())
+    drop(
+        graph,
+        PIPELINE_INBOX,
+        homeless=pipeline_document(capture={"tape": "nosuch"}),
+        right=pipeline_document(),
+    )
+    assert empty_the_inbox(graph).success
+    [key] = graph.instance.get_dynamic_partitions("pipeline")
+    assert key.startswith("quiet-")
+    found = errors_of(graph)
+    [wrong] = found[f"{DATASET_INBOX}misplaced.json"]
+    assert (wrong["code"], wrong["hints"]) == ("INBOX_WRONG", [f"put it under {PIPELINE_INBOX}"])
+    [unknown] = found[f"{PIPELINE_INBOX}homeless.json"]
+    assert (unknown["code"], unknown["loc"]) == ("TAPE_NOT_REGISTERED", "/capture/tape")

@@ -33,7 +33,10 @@ def store(graph, tmp_path):
 
 
 def verify(graph, name="best"):
-    return verify_serving(graph.resources.store, graph.resources.database, name)
+    resources = graph.resources
+    return verify_serving(
+        resources.store, resources.database, resources.engine_runtime, name
+    )
 
 
 def served(graph):

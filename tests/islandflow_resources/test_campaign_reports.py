@@ -15,7 +15,7 @@ from islandflow_resources.campaign_reports import (
     make_leaderboard,
     newest,
 )
-from islandflow_resources.campaign_trials import CANDIDATE_TABLE, VERSION
+from islandflow_resources.campaign_tables import CANDIDATE_TABLE, VERSION
 from islandflow_resources.tables import store_table
 from tests.islandflow_resources.campaigning import (
     BUSTED,

@@ -71,13 +71,17 @@ def test_what_determines_a_dataset_names_it(place, tmp_path):
         order(compat="v1"),
         order(tau_velocity=3.0),
         order(emit_from_ns=short_tape().start_ns + SECOND_NS),
+        replace(order(), emit_until_ns=short_tape().start_ns + 2 * SECOND_NS),
     ]
     made = [
         stored_grid(store, database, tmp_path / str(n), source, one) for n, one in enumerate(wanted)
     ]
-    assert len({one.dataset_id for one in made}) == len({one.recipe for one in made}) == 4
-    again = stored_grid(store, database, tmp_path / "again", source, order())
-    assert again.dataset_id == made[0].dataset_id
+    assert len({one.dataset_id for one in made}) == len({one.recipe for one in made}) == 5
+    for first, one in zip(made, wanted, strict=True):
+        again = stored_grid(store, database, tmp_path / "again", source, one)
+        assert (again.dataset_id, again.used_cache) == (first.dataset_id, True)
+        [row] = database.artefacts(what="grid_dataset", scenario_key=first.dataset_id)
+        assert ("emit_until_ns" in row.recipe) == (one.emit_until_ns is not None)
 
 
 @pytest.mark.parametrize("place_in_file", [0.0, 0.5, 1.0])

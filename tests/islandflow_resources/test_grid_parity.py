@@ -1,5 +1,7 @@
 """Live equals offline, to the bit: in a fresh process, and with a state that is not right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -34,6 +36,19 @@ def built(tmp_path_factory):
         for name, wanted in (("whole", order()), ("late", late))
     ]
     return store.root / source.key, *made
+
+
+def test_a_session_that_ends_has_the_parity_of_its_own_events(tmp_path):
+    store, database = embedded(tmp_path)
+    source = stored_tape(store, database, tmp_path / "tape").events
+    until_ns = short_tape().start_ns + 2 * SECOND_NS
+    wanted = replace(order(), emit_until_ns=until_ns)
+    dataset = stored_grid(store, database, tmp_path / "built", source, wanted).dataset
+    with ParityProcess(KERNELS) as process:
+        parity = process.compare(store.root / source.key, dataset.folder, "MNQH6")
+    assert (parity.difference, parity.is_whole) == ("", True)
+    assert (parity.events, parity.bins) == (dataset.events, dataset.bins)
+    assert dataset.bins < 25
 
 
 def compared(events, folder, machine, most_events=0):

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.errors import IntegrityError
 from islandflow_resources.campaign_reports import newest
-from islandflow_resources.campaign_trials import CANDIDATE_TABLE
+from islandflow_resources.campaign_tables import CANDIDATE_TABLE
 from tests.islandflow_resources.campaigning import aside, damage, finished_copy
 
 REPORTS = ("campaign_leaderboard", "campaign_monte_carlo", "campaign_walk_forward",

@@ -21,7 +21,13 @@ from contracts.backtest import BacktestSettings
 from contracts.costs import Costs
 from islandflow_resources import mlflow_client
 from islandflow_resources.retries import Patience
-from islandflow_resources.tracking import TrackingReport, experiment_name, track, tracked_trial
+from islandflow_resources.tracking import (
+    TrackingReport,
+    experiment_name,
+    settings_told,
+    track,
+    tracked_trial,
+)
 
 pytestmark = pytest.mark.xdist_group("mlflow")
 
@@ -47,7 +53,7 @@ def trial(number, campaign="momentum", config_hash="sha256:c0ffee"):
         strategy_id="crossing",
         dataset_id=f"trend-0a1b2c3d4e5f|{number}",
         params={"slow": 20.0, "fast": 5.0},
-        settings=SETTINGS,
+        settings=settings_told(SETTINGS),
         metrics=METRICS,
         elapsed_s=0.125,
     )
@@ -99,7 +105,7 @@ def test_a_trial_has_the_fields_of_a_run():
         **identity,
         **provenance,
         "params": {"fast": 5, "slow": 20},
-        "settings": SETTINGS.document(),
+        "settings": settings_told(SETTINGS),
     }
     assert rows == [{"sharpe": 1.25, "trades": 31, "calmar": None, "profit_factor": None}]
 

@@ -1,4 +1,4 @@
-"""Compiled kernels, the warm process, and a registered home, once for a worker's journeys."""
+"""The warm process and a registered home, once for a worker's journeys."""
 
 from __future__ import annotations
 
@@ -17,17 +17,9 @@ BARS = 4000
 
 
 @pytest.fixture(scope="session")
-def kernel_folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of compiled kernels, shared by all workers of the session; filled by the first."""
-    base = tmp_path_factory.getbasetemp()
-    session = base.parent if hasattr(request.config, "workerinput") else base
-    return session / "kernels"
-
-
-@pytest.fixture(scope="session")
-def forker(kernel_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
+def forker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forker]:
     """The process that has imported everything."""
-    with run_forker(tmp_path_factory.mktemp("forker") / "work", kernel_folder) as running:
+    with run_forker(tmp_path_factory.mktemp("forker") / "work") as running:
         yield running
 
 
@@ -44,13 +36,12 @@ def scenario_files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 @pytest.fixture(scope="session")
 def registered_home(
     forker: Forker,
-    kernel_folder: Path,
     scenario_files: list[Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Home:
     """An embedded home in which nothing was run yet; tests work in copies of it."""
     folder = tmp_path_factory.mktemp("registered") / "embedded"
-    environment = children.embedded(homes.fresh(folder, kernel_folder))
+    environment = children.embedded(homes.fresh(folder))
     return homes.registered(forker, environment, folder, scenario_files, SEEDS)
 
 

@@ -1,7 +1,7 @@
 """Runs of the project's commands that begin after the imports, each in a process of its own.
 
 Importing Dagster and loading kernels takes ten times as long as a small run. The process started by
-``python -m tests.journeys.forker HOME`` does that once and forks at every request; the fork
+``python -m tests.journeys.forker`` does that once and forks at every request; the fork
 replaces its environment and output and calls the command's own entry point. `Forker` is the side
 of the tests. Commands and environments come from ``children``.
 """
@@ -77,11 +77,11 @@ class Forker:
 
 
 @contextmanager
-def run_forker(folder: Path, kernel_folder: Path) -> Iterator[Forker]:
-    """Run the warm process, its kernels in `kernel_folder`; all it started ends with it."""
-    home = kernels.link(folder / "home", kernel_folder)
+def run_forker(folder: Path) -> Iterator[Forker]:
+    """Run the warm process; all it started ends with it."""
+    home = kernels.link(folder / "home")
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.forker", str(home)],
+        [sys.executable, "-m", "tests.journeys.forker"],
         cwd=children.ROOT,
         env=children.embedded(home),
         stdin=subprocess.PIPE,
@@ -96,7 +96,7 @@ def run_forker(folder: Path, kernel_folder: Path) -> Iterator[Forker]:
 
 def main() -> None:
     """Import, then serve requests until the input ends, then end every child."""
-    entries = _import_everything(Path(sys.argv[1]))
+    entries = _import_everything()
     # Its own copy: what a library prints must not be read as an answer.
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)
@@ -112,7 +112,7 @@ def main() -> None:
                     os.killpg(pid, signal.SIGKILL)
 
 
-def _import_everything(home: Path) -> dict[str, Any]:
+def _import_everything() -> dict[str, Any]:
     import dagster_aws.s3.compute_log_manager
     import dagster_postgres
     from dagster._cli import main as dagster
@@ -124,7 +124,7 @@ def _import_everything(home: Path) -> dict[str, Any]:
 
     for module in (dagster_aws, dagster_postgres, islandflow_jobs.definitions, plots):
         assert module is not None
-    kernels.load(home / "kernels")
+    kernels.load()
     return {"islandflow": islandflow, "dagster": dagster}
 
 

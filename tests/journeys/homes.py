@@ -69,10 +69,10 @@ def registered(
     return Home(folder, _evaluated(forker, environment), tuple(keys), seeds)
 
 
-def fresh(folder: Path, kernel_folder: Path) -> Path:
+def fresh(folder: Path) -> Path:
     """Make an empty home in `folder`, with its kernels compiled already."""
     folder.mkdir(parents=True)
-    return kernels.link(folder / "home", kernel_folder)
+    return kernels.link(folder / "home")
 
 
 def _evaluated(forker: Forker, environment: dict[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Every kernel that the journeys need, compiled once for all their processes.
+"""Every kernel that the journeys need, compiled once for all processes of all tests.
 
-``python -m tests.journeys.kernels FOLDER`` fills a folder, which homes then link to: compiling
-takes longer than all journeys together. That a home compiles for itself is shown by the tests of
+Homes link to `SHARED`, where the tests' own processes have their kernels: compiling takes longer
+than all journeys together. That a home compiles for itself is shown by the tests of
 ``islandflow_resources.engine_runtime`` and by ``ci_entry``.
 """
 
@@ -9,46 +9,35 @@ from __future__ import annotations
 
 import fcntl
 import os
-import sys
+import tempfile
 from pathlib import Path
 
 from contracts.backtest import BacktestSettings
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
-from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.folder_store import FolderStore
 from tests.journeys import children
 
-
-def main() -> None:
-    """Fill the folder that the command line names."""
-    folder = Path(sys.argv[1])
-    EngineRuntime(threads=1, memory_mb=256, kernel_home=folder).prepare()
-    load(folder)
+# Where `engine.jit` puts them unless a home says otherwise.
+SHARED = Path(
+    os.environ.get("NUMBA_CACHE_DIR") or children.ROOT / "engine" / "__pycache__" / "kernels"
+)
 
 
-def load(folder: Path) -> None:
+def load() -> None:
     """Call every kernel in this process; the first one to do so compiles, others wait for it."""
-    with (folder / "lock").open("w") as lock:
+    SHARED.mkdir(parents=True, exist_ok=True)
+    with (SHARED / "lock").open("w") as lock, tempfile.TemporaryDirectory() as folder:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _use_every_kernel(folder / "objects")
-        _use_kernels_of_campaigns(folder / "campaign")
-        (folder / "compiled").touch()
+        _use_every_kernel(Path(folder) / "objects")
+        _use_kernels_of_campaigns(Path(folder) / "campaign")
 
 
-def compiled(folder: Path) -> Path:
-    """`folder`, once every kernel is in it."""
-    if not (folder / "compiled").exists():
-        command = [sys.executable, "-m", "tests.journeys.kernels", str(folder)]
-        children.run(command, children.embedded(folder)).expect()
-    return folder
-
-
-def link(home: Path, folder: Path) -> Path:
-    """Make a home that finds its kernels in `folder`."""
+def link(home: Path) -> Path:
+    """Make a home that finds its kernels in `SHARED`."""
     home.mkdir(parents=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    os.symlink(folder, home / "kernels")
+    SHARED.mkdir(parents=True, exist_ok=True)
+    os.symlink(SHARED, home / "kernels")
     return home
 
 
@@ -83,7 +72,3 @@ def _use_kernels_of_campaigns(folder: Path) -> None:
     home.trials(campaign)
     home.judged(campaign)
     home.database.dispose()
-
-
-if __name__ == "__main__":
-    main()

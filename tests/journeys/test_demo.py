@@ -3,16 +3,16 @@
 import os
 import re
 
-from tests.journeys import children, homes, kernels
+from tests.journeys import children, homes
 from tests.journeys.state import objects_of
 
 
 def test_the_demo_runs_with_an_empty_home_and_recomputes_nothing_the_second_time(
-    kernel_folder, tmp_path
+    tmp_path,
 ):
     user = tmp_path / "user"
     user.mkdir()
-    home = homes.fresh(tmp_path / "demo", kernels.compiled(kernel_folder))
+    home = homes.fresh(tmp_path / "demo")
     environment = {**children.embedded(home), "HOME": str(user)}
     first = children.run(children.islandflow("demo"), environment).expect()
     assert "scenario_dataset: 30 partitions, 30 computed, 0 found" in first

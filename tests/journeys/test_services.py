@@ -26,7 +26,6 @@ def services_home(
     s3_server: S3Server,
     postgres_server: PostgresServer,
     forker: Forker,
-    kernel_folder: Path,
     scenario_files: list[Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Home]:
@@ -34,7 +33,7 @@ def services_home(
     name = postgres_server.create_database()
     folder = tmp_path_factory.mktemp("services") / "home"
     bucket = s3_server.settings(BUCKET)
-    home = homes.fresh(folder, kernel_folder)
+    home = homes.fresh(folder)
     environment = children.services(home, bucket, postgres_server.url(name))
     forker.run(children.islandflow("provision"), environment).expect()
     yield homes.registered(forker, environment, folder, scenario_files, seeds=2)

@@ -6,7 +6,10 @@ lots, no exits inside a bar, no cooldown. The oracle of everything is tests/orac
 """
 
 from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
 
+import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -49,43 +52,60 @@ def portfolio(
     opens on the second, where the position is flat and cash is equity. It takes amounts within
     1e-9 of each other as equal, so that a share of equity as close to 100 % as that is not exact.
     """
-    from vectorbt import Portfolio  # takes ten seconds, which only its tests should pay
-    from vectorbt.portfolio.enums import OrderSide
-
+    vectorbt = _interpreted()
     decided = (entries, exits, short_entries, short_exits)
     assert all(flags.shape == close.shape for flags in decided)
     assert np.all(np.sum(decided[::2], axis=0) <= 1), "a bar has one decision"
     assert 0 < percent <= 100, "vectorbt spends no more than the cash it has"
     nothing = np.zeros_like(entries)
-    made = Portfolio.from_signals(
-        np.repeat(close, 2),
-        entries=_rows(nothing, entries),
-        exits=_rows(exits | short_entries, nothing),
-        short_entries=_rows(nothing, short_entries if allow_short else nothing),
-        short_exits=_rows(short_exits | entries, nothing),
-        size=percent / 100,
-        size_type="percent",  # net of the fee, at the price after slippage
-        fees=fee_bps * 1e-4,
-        slippage=slippage_bps * 1e-4,
-        init_cash=initial_cash,
-        min_size=0.0,
-        accumulate=False,  # no pyramiding
-        allow_partial=False,  # what cannot be paid is rejected, not shrunk
-        upon_opposite_entry="ignore",  # a rejected close leaves a position: nothing is opened on it
-        freq="1min",
-    )
-    orders = made.orders.records
+    # Compiled code says nothing of an undefined number either.
+    with np.errstate(all="ignore"):
+        made = vectorbt.Portfolio.from_signals(
+            np.repeat(close, 2),
+            entries=_rows(nothing, entries),
+            exits=_rows(exits | short_entries, nothing),
+            short_entries=_rows(nothing, short_entries if allow_short else nothing),
+            short_exits=_rows(short_exits | entries, nothing),
+            size=percent / 100,
+            size_type="percent",  # net of the fee, at the price after slippage
+            fees=fee_bps * 1e-4,
+            slippage=slippage_bps * 1e-4,
+            init_cash=initial_cash,
+            min_size=0.0,
+            accumulate=False,  # no pyramiding
+            allow_partial=False,  # what cannot be paid is rejected, not shrunk
+            upon_opposite_entry="ignore",  # a rejected close leaves a position: nothing opens on it
+            freq="1min",
+        )
+        orders, equity = made.orders.records, made.value().to_numpy()[1::2]
+    bought = vectorbt.portfolio.enums.OrderSide.Buy
     fills = [
         VectorbtFill(
             int(order.idx) // 2,
-            1 if order.side == OrderSide.Buy else -1,
+            1 if order.side == bought else -1,
             float(order.size),
             float(order.price),
             float(order.fees),
         )
         for order in orders.itertuples()
     ]
-    return made.value().to_numpy()[1::2], fills
+    return equity, fills
+
+
+@cache
+def _interpreted() -> ModuleType:
+    """The package as Python runs it: compiling it takes minutes, hundreds of bars milliseconds.
+
+    Imported where it is used, since even that takes seconds which only its tests should pay.
+    """
+    before = numba.config.DISABLE_JIT
+    numba.config.DISABLE_JIT = 1
+    try:
+        import vectorbt
+    finally:
+        numba.config.DISABLE_JIT = before
+    vectorbt.settings["numba"]["check_func_type"] = False
+    return vectorbt
 
 
 def _rows(first: Flags, second: Flags) -> Flags:
