@@ -26,6 +26,7 @@ from engine import dsl, validate
 from engine.backtest.moments import block_edges, kept_bars
 from engine.search import axes
 from islandflow_resources.campaign_index import CampaignIndex
+from islandflow_resources.campaign_names import CampaignNames
 from islandflow_resources.database import Database
 from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.models import Campaign
@@ -41,7 +42,7 @@ _LEAST_DIGITS = 8
 
 
 @dataclass(frozen=True)
-class ReadyCampaign:
+class ReadyCampaign(CampaignNames):
     """A campaign whose references are written out and which has passed every check.
 
     Attributes
@@ -83,21 +84,6 @@ class ReadyCampaign:
     def trials(self) -> int:
         """Trials in all."""
         return self.sets * len(self.cells)
-
-    @property
-    def key(self) -> str:
-        """Partition key."""
-        return self.spec.campaign_key
-
-    @property
-    def folder(self) -> str:
-        """Folder of what the campaign derives."""
-        return f"campaigns/{self.key}"
-
-    @property
-    def document_key(self) -> str:
-        """Key of the canonical document."""
-        return f"{self.folder}/campaign.json"
 
 
 def ready_any(

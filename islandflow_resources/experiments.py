@@ -33,6 +33,7 @@ from contracts.validation import BLOCKS, WalkForwardSettings
 from engine.signals.definition import Definition
 from engine.signals.registry import signal as signal_of
 from engine.signals.whole_series import V1_DEFAULTS
+from islandflow_resources.campaign_names import CampaignNames
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class ReadyExperiment:
+class ReadyExperiment(CampaignNames):
     """An experiment whose references are written out and which has passed every check."""
 
     spec: ExperimentSpec
@@ -148,21 +149,6 @@ class ReadyExperiment:
     def trials(self) -> int:
         """Runs in all."""
         return self.sets * len(self.captures)
-
-    @property
-    def key(self) -> str:
-        """Partition key."""
-        return self.spec.campaign_key
-
-    @property
-    def folder(self) -> str:
-        """Folder of what the experiment derives."""
-        return f"campaigns/{self.key}"
-
-    @property
-    def document_key(self) -> str:
-        """Key of the canonical document."""
-        return f"{self.folder}/campaign.json"
 
     def _usual(self, name: str) -> Params:
         """Defaults that are not the signal's own: those of the predecessor's harness."""
