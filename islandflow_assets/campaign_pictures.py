@@ -57,6 +57,8 @@ def pictures_of(
         )
     if robust.walk_forward is not None:
         rows = robust.walk_forward.table.to_pylist()
+        if not rows:
+            return pictures  # no candidate has a score
         title = f"{campaign.key} · {campaign.spec.objective} by fold"
         folds = max(row["fold"] for row in rows) + 1
         pictures["fold_stability"] = charts.fold_stability(

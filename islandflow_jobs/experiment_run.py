@@ -288,7 +288,7 @@ def evaluate(resources: ResourceSet, request: Evaluation, out: Path) -> list[str
     resources.engine_runtime.prepare()
     from islandflow_resources.signal_series import evaluate_series, read_series
 
-    _refuse_thresholds(request)
+    _refuse_two_tellings(request)
     series = read_series(request.file, request.column)
     return evaluate_series(
         series, request.mode, request.thresholds, request.tick_size, request.settings, out
@@ -328,12 +328,7 @@ def _no_run(asked: Asked, known: dict[str, list[str]]) -> str:
     return f"no run has {asked.min_signals} signals or more: ask for fewer with --min-signals"
 
 
-def _refuse_thresholds(request: Evaluation) -> None:
-    hint = "write a number of at least 0, e.g. --threshold 0.05"
-    for level in request.thresholds:
-        if not (math.isfinite(level) and level >= 0.0):
-            said = f"a threshold cannot be {level:g}"
-            raise ContractError("ARGUMENTS_INVALID", said, "--threshold", (hint,))
+def _refuse_two_tellings(request: Evaluation) -> None:
     if request.settings.thresholds is not None:
         said = "thresholds are told twice, by --threshold and by --eval-json"
         hint = "leave them out of --eval-json"

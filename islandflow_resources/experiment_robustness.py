@@ -54,6 +54,8 @@ from islandflow_resources.signal_data import (
 )
 from islandflow_resources.signal_trials import MAX_SETS
 
+LEAST_TRADES: Final = 2
+"""Trades below which there is no order to resample; such a dataset says nothing of ruin."""
 _HOURS_PER_YEAR: Final = 24.0 * 365.0
 
 
@@ -127,6 +129,8 @@ def drawn_signal(
         return None
     for stage, chosen in best_of(store, database, runtime, experiment, board, ""):
         series, per_year = _returns(runtime, experiment, stage, chosen[0])
+        if series.size < LEAST_TRADES:
+            continue
         [found] = montecarlo.resample_many([series], how, per_year, runtime.threads, FAN_POINTS)
         return stage.data.dataset.dataset_id, found
     return None
@@ -151,6 +155,8 @@ def _resampled(
     rows: list[Row] = []
     for one in chosen:
         series, per_year = _returns(runtime, experiment, stage, one)
+        if series.size < LEAST_TRADES:
+            continue
         [found] = montecarlo.resample_many([series], how, per_year, runtime.threads, FAN_POINTS)
         rows.append(
             {

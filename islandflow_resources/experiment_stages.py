@@ -91,7 +91,7 @@ def chosen_of(experiment: ReadyExperiment, row: dict[str, Any]) -> Chosen:
     signal = signal_of(row["strategy_id"])
     params, barriers, threshold = split_params(told)
     bound = signal.bound(params)
-    whole = told_params(variant, bound, barriers, threshold)
+    whole = told_params(bound, barriers, threshold)
     if set_id_of(variant, signal, bound, whole) != row["set_id"]:
         raise IntegrityError(
             "CANDIDATE_DIFFERS",

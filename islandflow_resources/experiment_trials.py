@@ -7,6 +7,7 @@ is made of the candidates, ``campaign_reports`` as for strategies.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from contracts.canonical import Document
+from contracts.canonical import Document, canonical_json
 from contracts.columns import CANDIDATES, TRIAL_CHUNKS, TableSchema
 from contracts.digest import document_digest, recipe_digest
 from contracts.errors import ContractError, IntegrityError
@@ -215,10 +216,15 @@ def _board(
             }
         ),
         trials["set_id"].to_pylist(),
-        trials["params"].to_pylist(),
+        [_of_variant(text, chunk.variant.number) for text in trials["params"].to_pylist()],
     )
     datasets = len(experiment.captures)
     return Board(sets, experiment.spec.objective, bars, chunk.gap_bins, datasets)
+
+
+def _of_variant(text: str, number: int) -> str:
+    """Parameters of a candidate with the number of its configuration in this experiment."""
+    return canonical_json({**json.loads(text), "variant": number}).decode()
 
 
 def _with_metrics(experiment: ReadyExperiment, trials: pa.Table) -> pa.Table:

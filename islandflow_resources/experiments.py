@@ -176,9 +176,13 @@ def set_id_of(
 
 
 def told_params(
-    variant: Variant, params: dict[str, float], rule: tuple[int, int, int], threshold: float
+    params: dict[str, float], rule: tuple[int, int, int], threshold: float
 ) -> dict[str, float]:
-    """Parameters of a candidate as one set of numbers, by dotted names."""
+    """Parameters of a candidate as one set of numbers, by dotted names.
+
+    A leaderboard adds the number of its ``variant``, which another experiment may count
+    otherwise: no identity holds it.
+    """
     tp, sl, cooldown = rule
     own: dict[str, float] = {f"signal.{name}": value for name, value in params.items()}
     return {
@@ -187,7 +191,6 @@ def told_params(
         "eval.sl_ticks": sl,
         "eval.cooldown_bins": cooldown,
         "eval.threshold": threshold,
-        "variant": variant.number,
     }
 
 

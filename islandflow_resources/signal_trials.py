@@ -99,6 +99,7 @@ class SignalChunk:
     def specs(self) -> Document:
         """What besides the dataset the trials depend on."""
         return {
+            "config": self.variant.digest,
             "signal": [self.signal.name, str(self.signal.version)],
             **libraries_of(self.signal),
             "sets": [dict(one) for one in self.sets],
@@ -275,10 +276,7 @@ def _rows(
     params, columns = chunk.sets[index], found.columns
     keys = [(one.tp_ticks, one.sl_ticks, one.cooldown_bins) for one in rules]
     runs = {key: chunk.run_id(digest, params, key) for key in dict.fromkeys(keys)}
-    told = [
-        told_params(chunk.variant, params, key, rule.threshold)
-        for key, rule in zip(keys, rules, strict=True)
-    ]
+    told = [told_params(params, key, rule.threshold) for key, rule in zip(keys, rules, strict=True)]
     ids = [set_id_of(chunk.variant, chunk.signal, params, one) for one in told]
     return from_arrays(
         SIGNAL_TRIALS,

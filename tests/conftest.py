@@ -32,7 +32,8 @@ settings.load_profile("islandflow")
 
 # The kernels of books, grids and tapes take a minute to compile: one worker does it for all.
 _BOOKS = re.compile(
-    r"tests/(engine/(book|grid|tapes)/|islandflow_\w+/test_(cli_)?(book|grid|level|mbo_tape)\w*\.py)"
+    r"tests/(engine/(book|grid|signals|tapes)/|islandflow_jobs/serve/|frontend/|islandflow_\w+/test_(cli_)?"
+    r"(book|dataset_|experiment|grid|level|mbo_tape|pipeline|published_s|recomputed|serve|signal)\w*\.py)"
 )
 
 

@@ -20,6 +20,7 @@ def test_a_finished_campaign_shows_its_heat_map_its_equity_fan_and_its_gate(grap
     table = visit.value("criteria")
     expect(table.get_by_text("closed trades")).to_be_visible()
     expect(table.get_by_text("checksums", exact=True)).to_be_visible()
+    assert table.get_by_text("not met", exact=True).count() == 0
 
 
 def shows_a_picture(visit, asset, partition, label, named):

@@ -9,7 +9,8 @@ from playwright.sync_api import expect
 
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
-from tests.graph import SINKING, market
+from islandflow_resources.materialise import dataset_ref
+from tests.graph import CALM, SINKING, market
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -89,11 +90,5 @@ def launch(visit, group, cell):
 
 
 def manifest(graph, cell):
-    """The one manifest that the store holds of a partition."""
-    store = graph.resources.store
-    [key] = [
-        key
-        for key in store.keys("scenarios/")
-        if key.endswith("/manifest.json") and f"/seed={cell.seed}/" in key
-    ]
-    return json.loads(store.get(key))
+    """The manifest that the store holds of a partition of the calm market."""
+    return json.loads(graph.resources.store.get(dataset_ref(market(CALM), cell.seed).manifest_key))

@@ -34,7 +34,9 @@ FROZEN = {
     "pipeline_every_field": "9aa46dcb777141d7e46c572141718738221571e784aa5a86bebfe34e0f405bc2",
     "pipeline_recorded": "a2f358061b67d04792b0c5ae1d513310f69ba374b853b812476755aef26aacad",
     "pipeline_smallest": "aab2a33b319f21a370f638750197a8a1f78bcc1e8d86aba02d2234fda150cf7c",
-    "dataset_campaign_axes_and_bundles": "2d02350332e1aee65dc4bb5d880953304b3ac85487c946c44b0d229dacc6be30",
+    "dataset_campaign_axes_and_bundles": (
+        "2d02350332e1aee65dc4bb5d880953304b3ac85487c946c44b0d229dacc6be30"
+    ),
     "dataset_campaign_lists": "26e227e2d5942a67e888645740c0e49ce3b7dc72a7d126de0740535172082d0b",
     "dataset_campaign_smallest": "35e8f3557df3a9c509f51e975ee1accb062dc0cff54a0a600bebe354b50a9fc3",
 }

@@ -1,7 +1,6 @@
 """Parallel steps through Dagster's multiprocess executor: the same digests as in one process."""
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from islandflow_assets import keys
 from islandflow_jobs.executor import campaign_executor
 from islandflow_resources.process_environment import process_environment
-from tests.campaign_graph import campaign_home, empty_home, only_campaign
+from tests.campaign_graph import campaign_home, empty_home, only_campaign, register
 from tests.graph import graph_of, write_json
 from tests.islandflow_resources.campaigning import document
 
@@ -89,13 +88,9 @@ def test_parallel_processes_give_the_digests_of_one(tmp_path, expected):
         assert len(shares) == 2
 
 
-def test_the_job_of_a_registered_campaign_runs_from_dagsters_own_command(tmp_path, expected):
-    path = write_json(tmp_path / "campaign.json", document())
+def test_the_job_of_a_registered_campaign_runs_from_dagsters_own_command(expected):
     with graph_of(empty_home()) as graph:
-        done = child(graph, "islandflow", "campaign", "register", path)
-        assert done.returncode == 0, done.stderr
-        [key] = re.findall(r"^registered (\S+)$", done.stdout, re.MULTILINE)
-        tags = f'{{"dagster/partition": "{key}"}}'
+        tags = f'{{"dagster/partition": "{register(graph)}"}}'
         done = child(
             graph,
             *("dagster", "job", "execute", "-m", "islandflow_jobs.definitions"),

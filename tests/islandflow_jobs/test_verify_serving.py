@@ -34,9 +34,7 @@ def store(graph, tmp_path):
 
 def verify(graph, name="best"):
     resources = graph.resources
-    return verify_serving(
-        resources.store, resources.database, resources.engine_runtime, name
-    )
+    return verify_serving(resources.store, resources.database, resources.engine_runtime, name)
 
 
 def served(graph):

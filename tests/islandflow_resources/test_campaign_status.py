@@ -4,7 +4,12 @@ import pytest
 
 from contracts.errors import IntegrityError
 from islandflow_resources.campaign_reports import newest
-from islandflow_resources.campaign_status import newest_dossier, status_lines, status_of
+from islandflow_resources.campaign_status import (
+    changed_params,
+    newest_dossier,
+    status_lines,
+    status_of,
+)
 from islandflow_resources.campaign_trials import listed_chunks
 from islandflow_resources.dossiers import DOSSIER_DOCUMENT, VERSION
 from islandflow_resources.registry import Registry
@@ -96,3 +101,10 @@ def test_a_damaged_dossier_is_not_shown(home):
     damage(home.store, row.object_key, home.store.get(row.object_key).replace(b"true", b"false"))
     with pytest.raises(IntegrityError, match="DOCUMENT_DAMAGED"):
         status_of(home.store, home.database, campaign)
+
+
+def test_of_a_signals_parameters_those_are_told_that_are_not_its_defaults():
+    params = {"add_weight": 0.6, "ema_alpha": 0.2, "lag_bins": 4.0, "pull_weight": 0.4}
+    assert changed_params("pfp", params) == {"ema_alpha": 0.2, "lag_bins": 4.0}
+    assert changed_params("pfp", {"lag_bins": 5.0}) == {}
+    assert changed_params("gone", {"b": 5.0, "a": 1.0}) == {"a": 1.0, "b": 5.0}

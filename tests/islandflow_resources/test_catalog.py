@@ -5,8 +5,10 @@ import pytest
 
 from contracts.columns import BARS, TRADES
 from contracts.seeds import MAX_SEED
+from contracts.signal_columns import SIGNAL_TRIALS
 from islandflow_resources.catalog import LOCATIONS, open_catalogue
 from islandflow_resources.tables import from_arrays, store_table
+from tests.islandflow_resources.signal_trials import run_row, trials_table
 from tests.islandflow_resources.test_database import result
 from tests.islandflow_resources.test_tables import trades
 
@@ -54,13 +56,27 @@ def test_paths_become_columns_and_timestamps_can_be_read(filled):
 
 def test_every_layout_has_a_view_even_before_anything_is_stored(object_store):
     with open_catalogue(object_store) as catalogue:
-        for name in [*(schema.name for schema, _ in LOCATIONS), "results"]:
+        for name in [*(schema.name for schema, _ in LOCATIONS), "results", "signal_runs"]:
             assert catalogue.sql(f"SELECT count(*) FROM {name}").fetchone() == (0,)
         empty = catalogue.sql("DESCRIBE bars").fetchall()
     store_bars(object_store, "trend", 7, 10_000, "0.01")
     with open_catalogue(object_store) as catalogue:
         full = catalogue.sql("DESCRIBE bars").fetchall()
     assert {row[0]: row[1] for row in full}.items() >= {row[0]: row[1] for row in empty}.items()
+
+
+def test_trials_of_signals_say_their_dataset_and_signal_and_their_runs_stand_beside(object_store):
+    table = trials_table({"a" * 32: [0.1, 0.2]})
+    key = f"trials/dataset=mnqh6-1/signal=msd/{'c' * 64}.parquet"
+    store_table(object_store, key, table, SIGNAL_TRIALS)
+    runs = [run_row("a" * 32, "x", signal="msd", params={"weighted": 1.0}, tp_rate=None)]
+    with open_catalogue(object_store, signal_runs=runs) as catalogue:
+        rows = catalogue.sql(
+            "SELECT t.dataset_id, t.signal, t.threshold, r.experiment, r.params, r.tp_rate "
+            "FROM signal_trials t JOIN signal_runs r USING (run_id) ORDER BY t.threshold"
+        ).fetchall()
+    told = ("quiet", '{"weighted": 1.0}', None)
+    assert rows == [("mnqh6-1", "msd", 0.1, *told), ("mnqh6-1", "msd", 0.2, *told)]
 
 
 def test_results_of_the_database_stand_beside_the_files(filled):

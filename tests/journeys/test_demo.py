@@ -7,9 +7,7 @@ from tests.journeys import children, homes
 from tests.journeys.state import objects_of
 
 
-def test_the_demo_runs_with_an_empty_home_and_recomputes_nothing_the_second_time(
-    tmp_path,
-):
+def test_the_demo_runs_with_an_empty_home_and_recomputes_nothing_the_second_time(tmp_path):
     user = tmp_path / "user"
     user.mkdir()
     home = homes.fresh(tmp_path / "demo")

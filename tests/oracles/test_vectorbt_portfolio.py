@@ -5,7 +5,7 @@ import pytest
 
 from tests.oracles.vectorbt_portfolio import portfolio
 
-pytestmark = pytest.mark.xdist_group("vectorbt")  # imported and compiled by one worker
+pytestmark = pytest.mark.xdist_group("vectorbt")  # imported by one worker
 
 BUY, SELL, CLOSE = 0, 1, 2
 BARS = 200

@@ -15,7 +15,7 @@ from tests.oracles import expressions
 from tests.oracles.vectorbt_portfolio import VectorbtFill, portfolio
 from tests.properties.strategies import LIVELY, Columns, Document, bars, document
 
-pytestmark = pytest.mark.xdist_group("vectorbt")  # imported and compiled by one worker
+pytestmark = pytest.mark.xdist_group("vectorbt")  # imported by one worker
 
 EXACT = 1e-9
 BARS = 90
