@@ -101,6 +101,7 @@ def compare(resources: ResourceSet, names: list[str], top: int = _SHOWN) -> list
     """The best candidates of some campaigns side by side, tab-separated below their names."""
     resources.engine_runtime.prepare()
     from islandflow_resources.campaign_reports import indexed
+    from islandflow_resources.campaign_status import shown_params
     from islandflow_resources.campaigns import registered
 
     campaigns = {one.key: one for one in (registered(resources.database, name) for name in names)}
@@ -128,7 +129,8 @@ def compare(resources: ResourceSet, names: list[str], top: int = _SHOWN) -> list
         score = "-" if row.score is None else f"{row.score:.6g}"
         worst = metrics.get("worst_max_drawdown")
         told = "-" if worst is None else f"{worst:.4g}"
-        params = json.dumps(row.params, sort_keys=True)
+        shown = shown_params(campaigns[key], row.strategy_id, row.params)
+        params = json.dumps(shown, sort_keys=True)
         cells = [key, str(row.rank), row.strategy_id, params, score, str(metrics["trades"]), told]
         lines.append("\t".join(cells))
     return lines

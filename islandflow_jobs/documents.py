@@ -34,7 +34,7 @@ def read_file(path: Path) -> bytes:
             "FILE_NOT_READABLE",
             f"cannot read {path}: {error.strerror}",
             str(path),
-            ("give the path of a JSON document",),
+            ("give the path of a document, JSON or YAML",),
         ) from error
 
 

@@ -55,7 +55,7 @@ def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) 
     lines = [f"campaign {campaign.key}: {_trials(store, database, campaign)}"]
     for row in indexed(database, campaign)[:_SHOWN]:
         score = "undefined" if row.score is None else f"{row.score:.6g}"
-        told = _told(campaign, row.strategy_id, row.params)
+        told = shown_params(campaign, row.strategy_id, row.params)
         params = ", ".join(f"{name} {value:g}" for name, value in told.items())
         lines.append(f"rank {row.rank}: {row.strategy_id} ({params}), {row.objective} {score}")
     dossier = newest_dossier(store, database, campaign)
@@ -68,7 +68,9 @@ def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) 
     return [*lines, _verdict(dossier), *judged, *_served(database, campaign)]
 
 
-def _told(campaign: AnyCampaign, owner: str, params: Mapping[str, float]) -> dict[str, float]:
+def shown_params(
+    campaign: AnyCampaign, owner: str, params: Mapping[str, float]
+) -> dict[str, float]:
     """What of a candidate's parameters a reader needs, in the order of reading."""
     if not isinstance(campaign, ReadyExperiment):
         return dict(sorted(params.items()))

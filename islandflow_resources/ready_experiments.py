@@ -184,8 +184,9 @@ def _radius_problems(experiment: ReadyExperiment) -> Iterator[Problem]:
             try:
                 refuse_narrow(entry.signal, radius)
             except ContractError as error:
-                place = f"/serving/pipeline/pipeline/grid_radius_ticks ({variant.pipeline.name})"
-                yield Problem(error.code, error.message, place, error.hints)
+                said = f"{error.message} ({variant.pipeline.name})"
+                place = "/serving/pipeline/pipeline/grid_radius_ticks"
+                yield Problem(error.code, said, place, error.hints)
 
 
 def _length_problems(experiment: ReadyExperiment) -> Iterator[Problem]:

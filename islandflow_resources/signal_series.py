@@ -212,4 +212,5 @@ def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         said = f"the column {name} is {column.type}, not {kind}"
-        raise ContractError("SERIES_COLUMN_TYPE", said, name) from None
+        hint = ("write it as numbers of that type",)
+        raise ContractError("SERIES_COLUMN_TYPE", said, name, hint) from None

@@ -69,7 +69,7 @@ def track_trials(
     report = track(
         uri,
         experiment_name(spec.id, spec.tracking.experiment),
-        _runs(store, database, campaign, board, wanted),
+        tracked_runs(store, database, campaign, board, wanted),
         spec.tracking.tags,
     )
     kept = report.sent + report.known
@@ -79,7 +79,7 @@ def track_trials(
     )
 
 
-def _runs(
+def tracked_runs(
     store: ObjectStore,
     database: Database,
     campaign: AnyCampaign,

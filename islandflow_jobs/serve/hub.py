@@ -34,10 +34,6 @@ class Served:
     spec: PublishedSignal
 
 
-class BusyError(UnavailableError):
-    """As many signals are streamed as this server will."""
-
-
 class Hub:
     """All feeds of one server.
 
@@ -79,7 +75,7 @@ class Hub:
             ``SERVING_NOT_STREAMED`` for a spec that is no signal; ``INSTRUMENT_LOCKED``.
         IntegrityError
             ``SERVING_TAMPERED``, ``STREAM_ENGINE_DIFFERS``.
-        BusyError
+        UnavailableError
             ``STREAMS_TOO_MANY``.
         """
         loop = asyncio.get_running_loop()
@@ -115,7 +111,7 @@ class Hub:
             return
         idle = [serving_id for serving_id, feed in self._feeds.items() if feed.is_idle]
         if not idle:
-            raise BusyError(
+            raise UnavailableError(
                 "STREAMS_TOO_MANY",
                 f"{len(self._feeds)} signals are streamed, as many as this server will",
                 hints=("come back later",),

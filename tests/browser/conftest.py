@@ -8,7 +8,7 @@ from tests.campaign_graph import promoted_home
 from tests.graph import CALM, MOODY, SEEDS, graph_of, market, strategy
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def graph():
     """A campaign whose winner is served, and two markets × two seeds that were not run."""
     with graph_of(promoted_home()) as graph:
@@ -17,7 +17,7 @@ def graph():
         yield graph
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(graph, tmp_path_factory):
     """Where the UI of the graph answers."""
     with served(tmp_path_factory.mktemp("ui")) as address:

@@ -194,8 +194,9 @@ def test_a_damaged_chunk_of_a_changed_index_is_not_taken_for_the_old_one():
 def test_a_refused_dataset_leaves_its_trials_out_and_is_named():
     with empty_home() as home, empty_home() as other:
         mixed = home.trials(home.ready(scenarios=[CALM_MARKET, SUNKEN_MARKET]))
-        assert [one.chunk.seed for one in mixed.refused] == [1, 2]
-        assert {one.chunk.scenario.id for one in mixed.refused} == {"sinking"}
+        named = [one.name.rsplit("-", 1)[0] for one in mixed.refused]
+        assert named == ["sinking", "sinking"]
+        assert [one.name.split("|")[1] for one in mixed.refused] == ["1", "2"]
         assert {one.problem.code for one in mixed.refused} == {"SCENARIO_UNREPRESENTABLE"}
         assert (mixed.trials, mixed.made) == (24, 12)
         assert mixed.chunks.table.num_rows == 2
