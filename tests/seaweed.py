@@ -78,12 +78,13 @@ def _start_seaweed(folder: Path, *, temporary: bool) -> tuple[Server, list[int]]
     for attempt in range(3):
         ports = [free_port() for _ in range(5)]
         s3, master, volume, filer, admin = ports
+        # A bucket takes several volumes; without a bound, free disk decides how many there may be.
         command = f"""{weed} -logtostderr=true mini -dir={folder / "data"} -ip=127.0.0.1
             -ip.bind=127.0.0.1 -master.telemetry=false -master.port={master} -volume.port={volume}
             -filer.port={filer} -s3.port={s3} -admin.port={admin} -s3.port.iceberg=0
             -s3.port.lance=0 -webdav=false -admin.ui=false -s3.config={folder / "s3.json"}
             -s3.allowDeleteBucketNotEmpty=false -s3.autoCreateBucket=false
-            -s3.concurrentUploadLimitMB=128"""
+            -s3.concurrentUploadLimitMB=128 -volume.max=10000"""
         environment = {"GOMEMLIMIT": "512MiB", "HOME": str(folder)}
         ready = functools.partial(_is_healthy, s3)
         server = Server(command.split(), folder, ready, signal.SIGTERM, signal.SIGKILL, environment)
