@@ -26,7 +26,7 @@ from engine.book import Book
 from engine.book.api import prepared
 from engine.book.events import ADD, BID, CANCEL, CLEAR, MODIFY, Events
 from engine.grid import GridMachine
-from engine.tapes import MboTape
+from engine.tapes.mbo import MboTape
 from islandflow_resources.mbo_files import read_events
 
 EVENTS = 2_100_000

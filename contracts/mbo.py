@@ -1,7 +1,7 @@
 """MboSpec 0.1: the market-by-order tape that a scenario and a seed realise.
 
 A document embeds its scenario, so that one file and a seed name every event. The model
-itself is ``engine.tapes``; in words it stands in ``docs/mbo-tape.md``. The ranges that
+itself is ``engine.tapes.mbo``; in words it stands in ``docs/mbo-tape.md``. The ranges that
 the statistics of a tape must keep are `PROFILES`.
 """
 

@@ -1,7 +1,7 @@
 """Pictures of order-book grids and tapes for metadata: depth, state score, scorecard.
 
 The map of the field is drawn in ``field_maps`` and found here too; pieces of pictures are in
-``drawing``. Grids are made by ``engine.grid``, scorecards by ``engine.tapes``.
+``drawing``. Grids are made by ``engine.grid``, scorecards by ``engine.tapes.mbo``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow as pa
 from contracts.grid import RuntimeConfig
 from contracts.mbo import PROFILES
 from engine.arrays import Floats
-from engine.tapes.scorecard import Statistic
+from engine.tapes.mbo.scorecard import Statistic
 from islandflow_assets.depth_means import DepthMeans, depth_means
 from islandflow_assets.drawing import (
     COLOURS,
@@ -86,7 +86,7 @@ def tape_depth(title: str, depth: Sequence[float]) -> dg.MarkdownMetadataValue:
     ----------
     title : str
     depth : sequence of float
-        As `engine.tapes.scorecard.Scorecard.depth` gives it.
+        As `engine.tapes.mbo.scorecard.Scorecard.depth` gives it.
     """
     lots = np.asarray(depth, dtype=np.float64)
     known = finite(lots)
@@ -112,7 +112,7 @@ def scorecard_table(
     Parameters
     ----------
     rows : sequence of Statistic
-        As `engine.tapes.scorecard.Scorecard.rows` gives them.
+        As `engine.tapes.mbo.scorecard.Scorecard.rows` gives them.
     profile : str
         Key of `contracts.mbo.PROFILES`, for what the statistics mean.
     """

@@ -1,6 +1,6 @@
 """How tapes and books are judged, and the figures of it as tables.
 
-What is measured comes from ``engine.tapes.scorecard`` and ``engine.book.audit``; pictures are
+What is measured comes from ``engine.tapes.mbo.scorecard`` and ``engine.book.audit``; pictures are
 ``book_plots``.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 from contracts.errors import Problem
-from engine.tapes.scorecard import Statistic
+from engine.tapes.mbo.scorecard import Statistic
 from islandflow_resources.book_reports import BookReport
 
 Scorecard = Sequence[Mapping[str, Any]]

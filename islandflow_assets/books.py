@@ -15,7 +15,7 @@ from contracts.columns import MBO_EVENTS
 from contracts.errors import IslandflowError
 from contracts.mbo import MboSpec
 from engine import paths
-from engine.tapes.api import VERSION as TAPE_ENGINE
+from engine.tapes.mbo.api import VERSION as TAPE_ENGINE
 from islandflow_assets import keys, lineage
 from islandflow_assets.book_plots import scorecard_table, tape_depth
 from islandflow_assets.book_verdicts import (

@@ -1,6 +1,6 @@
 """What ``islandflow book …`` does for books alone, as functions that return lines.
 
-Arguments are read in ``cli_books``. Tapes are made in ``engine.tapes``, books checked in
+Arguments are read in ``cli_books``. Tapes are made in ``engine.tapes.mbo``, books checked in
 ``islandflow_resources.book_reports``, levels written in ``level_files`` beside it.
 """
 
@@ -39,7 +39,7 @@ def make(resources: ResourceSet, spec: MboSpec, seed: int, out: Path) -> list[st
     """
     refuse_taken(out)
     resources.engine_runtime.prepare()
-    from engine.tapes.api import MboTape
+    from engine.tapes.mbo.api import MboTape
     from islandflow_resources.mbo_writers import write_events
 
     batches = MboTape(spec, seed).batches()

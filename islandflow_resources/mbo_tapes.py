@@ -1,7 +1,7 @@
 """Tapes of market-by-order events as stored objects: registered, made once, trusted verified.
 
 A tape is its parquet and a sealed manifest, written last, which carries its scorecard: a
-tape without a manifest does not exist. The events come from ``engine.tapes``; recorded
+tape without a manifest does not exist. The events come from ``engine.tapes.mbo``; recorded
 files are ``mbo_sources``; a damaged tape is reported and left, never replaced.
 """
 
@@ -21,9 +21,9 @@ from contracts.digest import bare, recipe_digest
 from contracts.errors import ContractError, IntegrityError, IslandflowError, NotFoundError, Problem
 from contracts.mbo import MboSpec, mbo_spec_from
 from engine.book.events import Events
-from engine.tapes.api import MboTape
-from engine.tapes.api import version as tape_version
-from engine.tapes.scorecard import Scorecard
+from engine.tapes.mbo.api import MboTape
+from engine.tapes.mbo.api import version as tape_version
+from engine.tapes.mbo.scorecard import Scorecard
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.grid_tables import read_groups
@@ -48,7 +48,7 @@ class TapeRef:
     spec : MboSpec
     seed : int
     version : str
-        Version of the computation, ``engine.tapes.api.version(spec)``.
+        Version of the computation, ``engine.tapes.mbo.api.version(spec)``.
     """
 
     spec: MboSpec

@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from contracts.mbo import MboSpec
-from engine.tapes.api import MboTape
+from engine.tapes.mbo.api import MboTape
 from islandflow_assets.partitions import TapeCell, range_tags
 from islandflow_jobs import registration
 from islandflow_resources.mbo_writers import write_events

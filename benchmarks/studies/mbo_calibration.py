@@ -3,7 +3,7 @@
 Three markets and three rates, every band of the profile ``index_future``, and how far the mid
 strays from the path. ``python -m benchmarks.studies.mbo_calibration`` prints the long study as
 markdown tables, which stand in docs/mbo-tape.md; its short form is
-tests/engine/tapes/test_calibration.py.
+tests/engine/tapes/mbo/test_calibration.py.
 """
 
 import statistics
@@ -16,7 +16,7 @@ import numpy as np
 
 from contracts.mbo import PROFILES, MboSpec, load_mbo_spec
 from engine.book.events import TRADE
-from engine.tapes import MboTape, Scorecard
+from engine.tapes.mbo import MboTape, Scorecard
 
 FIXTURES = Path(__file__).parents[2] / "contracts" / "fixtures" / "mbo_specs"
 MARKETS = ("quiet", "trending", "volatile")

@@ -1,6 +1,1 @@
-"""Synthetic streams of market-by-order events, and the scorecard of any stream."""
-
-from engine.tapes.api import VERSION, MboTape, version
-from engine.tapes.scorecard import Scorecard, Statistic, scorecard
-
-__all__ = ["VERSION", "MboTape", "Scorecard", "Statistic", "scorecard", "version"]
+"""Synthetic tapes: ``mbo`` order by order around a scenario's path, ``market`` of equities and options."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.tapes.scorecard import Scorecard, Statistic
+from engine.tapes.mbo.scorecard import Scorecard, Statistic
 from islandflow_assets.book_plots import (
     depth_profile,
     scorecard_table,

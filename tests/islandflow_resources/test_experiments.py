@@ -10,7 +10,7 @@ from contracts.errors import ContractError
 from contracts.experiment import experiment_from, load_serving
 from contracts.mbo import mbo_spec_from
 from contracts.pipeline import pipeline_from
-from engine.tapes.api import MboTape
+from engine.tapes.mbo.api import MboTape
 from islandflow_resources.campaigns import campaign_of, register, registered
 from islandflow_resources.experiments import ReadyExperiment, set_id_of, split_params, told_params
 from islandflow_resources.mbo_sources import register_source

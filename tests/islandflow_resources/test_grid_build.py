@@ -333,11 +333,11 @@ import resource, sys
 from pathlib import Path
 from contracts.grid import load_grid_config
 from contracts.mbo import mbo_spec_from
-from engine.tapes import MboTape
+from engine.tapes.mbo import MboTape
 from islandflow_resources.grid_build import GridOrder, build_grid
 from islandflow_resources.mbo_writers import write_events
 from tests.engine.grid.runs import config
-from tests.engine.tapes.markets import scenario
+from tests.engine.tapes.mbo.markets import scenario
 
 folder = Path(sys.argv[1])
 wanted = config(grid_radius_ticks=30, n_absolute_ticks=2048)

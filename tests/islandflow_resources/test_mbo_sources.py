@@ -3,7 +3,7 @@
 import pytest
 
 from contracts.errors import ContractError, IntegrityError, NotFoundError
-from engine.tapes.api import MboTape
+from engine.tapes.mbo.api import MboTape
 from islandflow_resources.mbo_files import file_digest
 from islandflow_resources.mbo_sources import register_source, registered_source, source_key
 from islandflow_resources.mbo_writers import write_events

@@ -5,7 +5,7 @@ import pytest
 from contracts.errors import ContractError, NotFoundError
 from contracts.mbo import MboSpec
 from contracts.pipeline import pipeline_from
-from engine.tapes.api import MboTape
+from engine.tapes.mbo.api import MboTape
 from islandflow_resources.book_checkpoints import make_checkpoint
 from islandflow_resources.grid_configs import SHIPPED_GRID, shipped_config
 from islandflow_resources.grid_datasets import read_bins

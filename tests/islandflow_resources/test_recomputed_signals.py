@@ -5,7 +5,7 @@ import pytest
 
 from contracts.errors import IntegrityError
 from contracts.mbo import mbo_spec_from
-from engine.tapes.api import MboTape
+from engine.tapes.mbo.api import MboTape
 from islandflow_jobs.verify_serving import verify_serving
 from islandflow_resources.campaigns import register
 from islandflow_resources.mbo_sources import register_source

@@ -1,7 +1,7 @@
 """Streams of market-by-order events to try a book on: well-formed, adversarial, tiny.
 
 Functions of a seed, and hypothesis strategies on top of them. What a stream does to a book is said
-by order_book.py; tapes that look like a market are made in ``engine.tapes``.
+by order_book.py; tapes that look like a market are made in ``engine.tapes.mbo``.
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from engine.book.events import ASK, BID
 from engine.jit import inlined
-from engine.tapes import layout as at
-from engine.tapes.layout import TapeState
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.layout import TapeState
 
 MASK = at.WINDOW_TICKS - 1
 

@@ -15,8 +15,8 @@ import numpy as np
 from contracts.mbo import PROFILES
 from engine.arrays import Ints
 from engine.book.events import Events
-from engine.tapes import kernels_score as at
-from engine.tapes.kernels_score import Sums
+from engine.tapes.mbo import kernels_score as at
+from engine.tapes.mbo.kernels_score import Sums
 
 MIN_TABLE = 65_536
 PIECE_ROWS = 65_536

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from engine.book.events import ADD, CANCEL, FILL, MODIFY, TRADE
 from engine.jit import inlined
-from engine.tapes import layout as at
-from engine.tapes.kernels_queue import MASK, emit, enter, join, leave, remove
-from engine.tapes.layout import TapeModel, TapeState
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.kernels_queue import MASK, emit, enter, join, leave, remove
+from engine.tapes.mbo.layout import TapeModel, TapeState
 
 ALL_LOTS = 2**62
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from engine.arrays import Floats
 from engine.jit import inlined
-from engine.tapes import layout as at
-from engine.tapes.kernels_actions import ALL_LOTS, add, modify, trade, withdraw
-from engine.tapes.kernels_queue import MASK
-from engine.tapes.layout import TABLE, WINDOW_TICKS, TapeModel, TapeState
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.kernels_actions import ALL_LOTS, add, modify, trade, withdraw
+from engine.tapes.mbo.kernels_queue import MASK
+from engine.tapes.mbo.layout import TABLE, WINDOW_TICKS, TapeModel, TapeState
 
 RATES = np.array([1.0 / life_s for life_s in at.LIFETIMES_S])
 _SHARES = np.cumsum(np.array(at.PATIENCE_SHARES), axis=1)

@@ -18,9 +18,9 @@ from contracts.seeds import checked_seed, stream_id
 from engine import paths
 from engine.arrays import Floats, Ints
 from engine.book.events import CLEAR, LAST, NO_SIDE, SNAPSHOT, Events
-from engine.tapes import kernels, tables
-from engine.tapes import layout as at
-from engine.tapes.layout import TapeModel, TapeState
+from engine.tapes.mbo import kernels, tables
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.layout import TapeModel, TapeState
 
 VERSION: Final = "1"
 CHUNK_ROWS: Final = 65_536

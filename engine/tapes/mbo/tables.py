@@ -11,7 +11,7 @@ import numpy as np
 from contracts.mbo import DepthProfile, Lots, MboSpec
 from engine.arrays import Ints
 from engine.mathx import exp, log
-from engine.tapes import layout as at
+from engine.tapes.mbo import layout as at
 
 
 def of(spec: MboSpec) -> Ints:

@@ -7,11 +7,11 @@ import pytest
 
 from contracts.mbo import PROFILES
 from engine.book.events import Events
-from engine.tapes import Scorecard, scorecard
-from engine.tapes import kernels_score as at
-from engine.tapes.scorecard import MIN_TABLE, life_s, quantile
-from tests.engine.tapes.markets import SECOND_NS, events, spec
-from tests.engine.tapes.replay import Replay, groups_of, open_book, replay, rows_of, tell
+from engine.tapes.mbo import Scorecard, scorecard
+from engine.tapes.mbo import kernels_score as at
+from engine.tapes.mbo.scorecard import MIN_TABLE, life_s, quantile
+from tests.engine.tapes.mbo.markets import SECOND_NS, events, spec
+from tests.engine.tapes.mbo.replay import Replay, groups_of, open_book, replay, rows_of, tell
 
 TICK_INT = 250_000_000
 TAPE = events(spec("volatile", bar_ns=30 * SECOND_NS))

@@ -13,8 +13,8 @@ import numpy as np
 
 from contracts.mbo import MboSpec, mbo_spec_from
 from engine.book.events import Events
-from engine.tapes import MboTape, kernels, scorecard
-from engine.tapes.api import joined
+from engine.tapes.mbo import MboTape, kernels, scorecard
+from engine.tapes.mbo.api import joined
 
 SECOND_NS = 1_000_000_000
 PARAMS: dict[str, dict[str, Any]] = {

@@ -15,11 +15,11 @@ from engine.book.events import ADD, LAST
 from engine.jit import borrowed, inlined, kernel
 from engine.mathx import exp, log
 from engine.rng import fill_uniforms
-from engine.tapes import layout as at
-from engine.tapes.kernels_actions import ALL_LOTS, withdraw
-from engine.tapes.kernels_flow import RATES, chase, expire, flow, quote
-from engine.tapes.kernels_queue import MASK, emit, enter
-from engine.tapes.layout import BLOCKS, ITERATIONS, TapeModel, TapeState
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.kernels_actions import ALL_LOTS, withdraw
+from engine.tapes.mbo.kernels_flow import RATES, chase, expire, flow, quote
+from engine.tapes.mbo.kernels_queue import MASK, emit, enter
+from engine.tapes.mbo.layout import BLOCKS, ITERATIONS, TapeModel, TapeState
 
 _SECOND_NS = 1e9
 _LOG_RANGE = 4.0943445622221

@@ -6,14 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.engine.tapes.markets import digests
+from tests.engine.tapes.mbo.markets import digests
 
 ROOT = Path(__file__).parents[3]
 
 
 def test_interpreted_kernels_give_the_compiled_bytes_for_every_case():
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.engine.tapes.markets"],
+        [sys.executable, "-W", "error", "-m", "tests.engine.tapes.mbo.markets"],
         cwd=ROOT,
         env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
         capture_output=True,

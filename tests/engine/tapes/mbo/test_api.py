@@ -9,13 +9,13 @@ from contracts.errors import UnrepresentableError
 from contracts.mbo import mbo_spec_from
 from engine import paths
 from engine.book.events import Events
-from engine.tapes import VERSION, MboTape, version
-from engine.tapes import layout as at
-from engine.tapes.api import fair_ticks, joined
-from tests.engine.tapes.markets import CASES, SECOND_NS, digest, events, scenario, spec
-from tests.engine.tapes.replay import mids, replay, rows_of
+from engine.tapes.mbo import VERSION, MboTape, version
+from engine.tapes.mbo import layout as at
+from engine.tapes.mbo.api import fair_ticks, joined
+from tests.engine.tapes.mbo.markets import CASES, SECOND_NS, digest, events, scenario, spec
+from tests.engine.tapes.mbo.replay import mids, replay, rows_of
 
-# A digest that changes here changes every stored tape: raise engine.tapes.VERSION with it.
+# A digest that changes here changes every stored tape: raise engine.tapes.mbo.VERSION with it.
 GOLDEN = {
     "quiet": "6442f33ccc71070feb7dbb3016f9c2575267c7ba",
     "volatile": "0b11eac7030071e46aed9fd1d30f34723fd3ecc9",
