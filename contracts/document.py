@@ -66,6 +66,9 @@ Seed = Annotated[
 ]
 """0 … 2⁶³ − 1, given as a number or a decimal string, written as a string."""
 
+Nanoseconds = Seed
+"""Nanoseconds since 1970-01-01 UTC, written like a seed: beyond 2⁵³ no JSON number is exact."""
+
 Slug = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9_-]{1,64}$")]
 """1–64 of ``a-z0-9_-``: safe in object keys, partition keys and file names."""
 
