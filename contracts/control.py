@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from contracts.canonical import Document
 from contracts.digest import document_digest
-from contracts.document import Integer, Model, Nanoseconds, Number, Seed, validate
+from contracts.document import Model, Nanoseconds, Number, Seed, validate
 from contracts.problems import broken_rule
 
 Profile: TypeAlias = Literal[
@@ -230,7 +231,7 @@ class ControlLog(Model):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         times = [version.effective_ns for version in self.versions]
-        for index, (earlier, later) in enumerate(zip(times, times[1:], strict=False), start=1):
+        for index, (earlier, later) in enumerate(pairwise(times), start=1):
             if later <= earlier:
                 raise broken_rule(
                     f"version {index} takes effect at {later}, not after {earlier}",
@@ -303,5 +304,7 @@ def patched(state: SyntheticControlState, patch: Document) -> SyntheticControlSt
     known = named in DEMO_PROFILES
     start: Any = (templated(named) if known else state).model_dump(mode="json")
     weights: Any = patch.get("profile_weights", {})
-    merged = {**start["profile_weights"], **weights} if isinstance(weights, dict) else weights
+    merged: Any = weights
+    if isinstance(weights, dict):
+        merged = {**start["profile_weights"], **weights}
     return validate(CONTROL_STATE, {**start, **patch, "profile_weights": merged}, "control")

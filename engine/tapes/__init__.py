@@ -1,1 +1,1 @@
-"""Synthetic tapes: ``mbo`` order by order around a scenario's path, ``market`` of equities and options."""
+"""Synthetic tapes: ``mbo`` order by order around a path, ``market`` of equities and options."""
