@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self, TypeAlias, cast, get_args
 
 from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
-from contracts.canonical import Document
+from contracts.canonical import Document, Json
 from contracts.digest import document_digest
 from contracts.document import Model, Nanoseconds, Number, Seed, validate
+from contracts.errors import ContractError, Problem
 from contracts.problems import broken_rule
 
 Profile: TypeAlias = Literal[
@@ -43,6 +44,8 @@ FAMILIES: Final[tuple[str, ...]] = (*PROFILES, NOISE)
 LOW, NORMAL, HIGH = 0.6, 1.0, 1.6
 WEIGHTS: Final = (LOW, NORMAL, HIGH)
 SECOND_NS: Final = 1_000_000_000
+MAX_VERSIONS: Final = 1000
+"""Most versions of a log: one that is written out in full stays well below a document's size."""
 
 
 def _known_weight(value: float) -> float:
@@ -51,6 +54,7 @@ def _known_weight(value: float) -> float:
     raise broken_rule(
         f"{value:g} is none of the weights {LOW:g}, {NORMAL:g}, {HIGH:g}",
         "write 0.6 (low), 1.0 (normal) or 1.6 (high)",
+        code="VALUE_INVALID",
     )
 
 
@@ -93,7 +97,7 @@ class SyntheticControlState(Model):
     demo_profile_id: DemoProfileId = "market-command"
     load_profile_id: LoadProfileId = "steady"
     preset_id: Preset = "balanced_demo"
-    coverage_assist: bool = True
+    coverage_assist: Annotated[bool, Field(strict=True)] = True
     coverage_window_minutes: Literal[10, 20, 30] = 20
     shared_seed: Seed = 11
     profile_weights: ProfileWeights = ProfileWeights()
@@ -103,23 +107,27 @@ class SyntheticControlState(Model):
         """Multipliers of the load profile."""
         return LOAD_PROFILES[self.load_profile_id]
 
+    def fields(self) -> Document:
+        """Every field by its JSON pointer, as a document writes it; weights one by one.
+
+        Examples
+        --------
+        >>> SyntheticControlState().fields()["/profile_weights/arbitrage"]
+        1.0
+        """
+        written = self.model_dump(mode="json")
+        weights = cast(Document, written.pop("profile_weights"))
+        plain = {f"/{name}": value for name, value in written.items()}
+        return plain | {f"/profile_weights/{name}": value for name, value in weights.items()}
+
     def modified(self) -> tuple[str, ...]:
         """Pointers of the fields that differ from the template of the demo profile."""
-        template = templated(self.demo_profile_id)
-        found = [
-            f"/{name}"
-            for name in (
-                "load_profile_id",
-                "preset_id",
-                "coverage_assist",
-                "coverage_window_minutes",
-                "shared_seed",
-            )
-            if getattr(self, name) != getattr(template, name)
-        ]
-        mine, theirs = self.profile_weights, template.profile_weights
-        changed = [name for name in PROFILES if getattr(mine, name) != getattr(theirs, name)]
-        return (*found, *(f"/profile_weights/{name}" for name in changed))
+        return differing(templated(self.demo_profile_id), self)
+
+    @cached_property
+    def control_hash(self) -> str:
+        """``sha256:…`` over the canonical document."""
+        return document_digest(self.document())
 
 
 class LoadProfile(NamedTuple):
@@ -226,7 +234,7 @@ class ControlVersion(Model):
 class ControlLog(Model):
     """Versions in the order of their effective times; the first holds from ever on."""
 
-    versions: Annotated[tuple[ControlVersion, ...], Field(min_length=1, max_length=1000)]
+    versions: Annotated[tuple[ControlVersion, ...], Field(min_length=1, max_length=MAX_VERSIONS)]
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -269,12 +277,21 @@ class ControlLog(Model):
         return document_digest(self.document())
 
 
+GENESIS: Final = ControlVersion(effective_ns=0, control=SyntheticControlState())
+"""What holds from ever on where nothing was ever set: every default."""
+
 CONTROL_STATE: Final[TypeAdapter[SyntheticControlState]] = TypeAdapter(SyntheticControlState)
+CONTROL_VERSION: Final[TypeAdapter[ControlVersion]] = TypeAdapter(ControlVersion)
 CONTROL_LOG: Final[TypeAdapter[ControlLog]] = TypeAdapter(ControlLog)
 
+STATE_BEYOND_SCHEMA: Final[tuple[str, ...]] = ("shared_seed as a string: at most 2^63 - 1",)
+"""Rules of a state that its JSON Schema cannot express."""
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "versions: effective_ns ascends strictly and is a whole second",
+    "effective_ns as a string: at most 2^63 - 1",
+    *(f"control: {rule}" for rule in STATE_BEYOND_SCHEMA),
 )
+"""Rules of a log that its JSON Schema cannot express."""
 
 
 def templated(demo_profile_id: DemoProfileId) -> SyntheticControlState:
@@ -282,6 +299,12 @@ def templated(demo_profile_id: DemoProfileId) -> SyntheticControlState:
     return SyntheticControlState.model_validate(
         {"demo_profile_id": demo_profile_id, **DEMO_PROFILES[demo_profile_id]}
     )
+
+
+def differing(one: SyntheticControlState, other: SyntheticControlState) -> tuple[str, ...]:
+    """Pointers of the fields in which two states differ, in the order of the fields."""
+    theirs = other.fields()
+    return tuple(place for place, value in one.fields().items() if value != theirs[place])
 
 
 def patched(state: SyntheticControlState, patch: Document) -> SyntheticControlState:
@@ -301,10 +324,57 @@ def patched(state: SyntheticControlState, patch: Document) -> SyntheticControlSt
     'quiet_range'
     """
     named: Any = patch.get("demo_profile_id")
-    known = named in DEMO_PROFILES
-    start: Any = (templated(named) if known else state).model_dump(mode="json")
-    weights: Any = patch.get("profile_weights", {})
-    merged: Any = weights
+    is_template = isinstance(named, str) and named in DEMO_PROFILES
+    start: Any = (templated(cast(Any, named)) if is_template else state).model_dump(mode="json")
+    weights = patch.get("profile_weights", {})
+    merged: Json = weights
     if isinstance(weights, dict):
         merged = {**start["profile_weights"], **weights}
     return validate(CONTROL_STATE, {**start, **patch, "profile_weights": merged}, "control")
+
+
+def replaced(document: Document) -> SyntheticControlState:
+    """The state that a whole document says: what it leaves out is not guessed.
+
+    Raises
+    ------
+    ContractError
+        ``CONTROL_…`` with pointer and hint: ``CONTROL_FIELD_MISSING`` for each field left out.
+
+    Examples
+    --------
+    >>> replaced(SyntheticControlState().model_dump(mode="json")) == SyntheticControlState()
+    True
+    """
+    found: list[Problem] = []
+    state = SyntheticControlState()
+    try:
+        state = validate(CONTROL_STATE, document, "control")
+    except ContractError as error:
+        found += error.problems
+    missing = [place for place in state.fields() if not _gives(document, place)]
+    found += (
+        Problem(
+            "CONTROL_FIELD_MISSING",
+            f'the field "{place.rpartition("/")[2]}" is missing',
+            place,
+            ("add the field, or patch: a patch says only what changes",),
+        )
+        for place in missing
+    )
+    if not found:
+        return state
+    first, *others = sorted(found, key=lambda problem: problem.loc)
+    raise ContractError(first.code, first.message, first.loc, first.hints, tuple(others))
+
+
+def _gives(document: Document, place: str) -> bool:
+    """Whether a pointer leads somewhere; an object that is none is told of by the model."""
+    node: Json = document
+    for key in place.split("/")[1:]:
+        if not isinstance(node, dict):
+            return True
+        if key not in node:
+            return False
+        node = node[key]
+    return True

@@ -17,6 +17,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from contracts import (
     backtest,
     campaign,
+    control,
     costs,
     experiment,
     grid,
@@ -56,6 +57,13 @@ _SOURCES: Final[dict[str, _Source]] = {
     "campaign": _Source(campaign.CAMPAIGN, "0.1", "Campaign", campaign.BEYOND_SCHEMA),
     "grid_config": _Source(grid.GRID_CONFIG, "0.1", "Grid configuration", grid.BEYOND_SCHEMA),
     "mbo_spec": _Source(mbo.MBO_SPEC, "0.1", "Market-by-order tape", mbo.BEYOND_SCHEMA),
+    "control_state": _Source(
+        control.CONTROL_STATE,
+        "0.1",
+        "Control of the synthetic market",
+        control.STATE_BEYOND_SCHEMA,
+    ),
+    "control_log": _Source(control.CONTROL_LOG, "0.1", "Control log", control.BEYOND_SCHEMA),
     "pipeline": _Source(pipeline.PIPELINE, "0.1", "Pipeline", pipeline.BEYOND_SCHEMA),
     "dataset_campaign": _Source(
         pipeline.DATASET_CAMPAIGN, "0.1", "Campaign of datasets", pipeline.CAMPAIGN_BEYOND_SCHEMA

@@ -54,6 +54,9 @@ class SymbolProfile(Model):
     expiries : str
         ``daily`` lists every session of the coming days, ``weekly`` Fridays and monthlies,
         ``monthly`` third Fridays only.
+    event_in_days : int
+        Calendar days from the first session to the symbol's next scheduled event, such as
+        earnings after the close; 0 if none is known.
     """
 
     symbol: Symbol
@@ -70,6 +73,7 @@ class SymbolProfile(Model):
     option_tick: Literal["penny", "below_3", "nickel"]
     strike_step_cents: Annotated[Integer, Field(ge=50, le=10_000)]
     expiries: Literal["daily", "weekly", "monthly"]
+    event_in_days: Annotated[Integer, Field(ge=0, le=365)]
 
     @model_validator(mode="after")
     def _strikes_below_the_price(self) -> Self:

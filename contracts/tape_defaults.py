@@ -35,35 +35,122 @@ class _Row(NamedTuple):
     tick: Literal["penny", "below_3", "nickel"]
     step: float
     expiries: Literal["daily", "weekly", "monthly"]
+    event_in: int = 0
 
 
 _ROWS: Final = (
     _Row("SPY", "etf", "broad", 502, 0.16, 1.0, 3.0, 5, 1.6, 1, 0.38, "penny", 5, "daily"),
     _Row("QQQ", "etf", "broad", 428, 0.21, 1.15, 2.4, 5, 1.2, 1, 0.36, "penny", 5, "daily"),
     _Row("IWM", "etf", "broad", 211, 0.23, 1.1, 1.4, 5, 0.6, 1, 0.36, "penny", 2, "daily"),
-    _Row("AAPL", "stock", "tech", 226, 0.27, 1.1, 1.6, 4, 0.6, 1, 0.44, "below_3", 2.5, "weekly"),
-    _Row("MSFT", "stock", "tech", 431, 0.25, 1.05, 1.0, 5, 0.35, 3, 0.4, "below_3", 5, "weekly"),
-    _Row("NVDA", "stock", "semis", 142, 0.48, 1.7, 2.4, 4, 0.9, 1, 0.45, "below_3", 2, "weekly"),
-    _Row("META", "stock", "media", 588, 0.36, 1.25, 0.8, 5, 0.35, 8, 0.38, "below_3", 10, "weekly"),
-    _Row("AMZN", "stock", "retail", 219, 0.33, 1.2, 1.3, 4, 0.5, 2, 0.42, "below_3", 2.5, "weekly"),
-    _Row("TSLA", "stock", "autos", 318, 0.55, 1.6, 1.8, 5, 0.9, 4, 0.46, "below_3", 5, "weekly"),
     _Row(
-        "GOOGL", "stock", "media", 188, 0.30, 1.1, 1.0, 4, 0.35, 2, 0.42, "below_3", 2.5, "weekly"
+        "AAPL", "stock", "tech", 226, 0.27, 1.1, 1.6, 4, 0.6, 1, 0.44, "below_3", 2.5, "weekly", 15
     ),
-    _Row("NFLX", "stock", "media", 904, 0.38, 1.1, 0.4, 6, 0.2, 30, 0.36, "below_3", 10, "weekly"),
-    _Row("AMD", "stock", "semis", 126, 0.50, 1.6, 1.5, 4, 0.45, 1, 0.45, "below_3", 2, "weekly"),
-    _Row("AVGO", "stock", "semis", 232, 0.46, 1.4, 0.8, 5, 0.25, 6, 0.4, "below_3", 2.5, "weekly"),
-    _Row("JPM", "stock", "banks", 244, 0.24, 0.95, 0.6, 5, 0.15, 3, 0.38, "below_3", 2.5, "weekly"),
-    _Row("BAC", "stock", "banks", 46, 0.27, 1.05, 1.0, 3, 0.2, 1, 0.5, "penny", 0.5, "weekly"),
-    _Row("XOM", "stock", "energy", 112, 0.24, 0.6, 0.7, 4, 0.15, 1, 0.42, "below_3", 1, "weekly"),
-    _Row("CVX", "stock", "energy", 152, 0.23, 0.65, 0.4, 5, 0.1, 3, 0.38, "below_3", 2, "weekly"),
-    _Row("UNH", "stock", "health", 512, 0.30, 0.6, 0.35, 6, 0.12, 22, 0.34, "nickel", 5, "weekly"),
-    _Row("PFE", "stock", "health", 27, 0.24, 0.6, 0.9, 3, 0.12, 1, 0.52, "penny", 0.5, "weekly"),
-    _Row("DIS", "stock", "media", 111, 0.27, 0.95, 0.5, 4, 0.15, 2, 0.42, "below_3", 1, "weekly"),
-    _Row("BA", "stock", "industry", 172, 0.36, 1.15, 0.5, 5, 0.2, 6, 0.4, "below_3", 2.5, "weekly"),
-    _Row("PLTR", "stock", "tech", 76, 0.62, 1.7, 1.4, 4, 0.5, 1, 0.5, "penny", 1, "weekly"),
-    _Row("COIN", "stock", "brokers", 268, 0.75, 2.0, 0.6, 6, 0.3, 20, 0.4, "below_3", 5, "weekly"),
-    _Row("UBER", "stock", "autos", 68, 0.38, 1.2, 0.7, 4, 0.15, 1, 0.46, "penny", 1, "weekly"),
+    _Row(
+        "MSFT", "stock", "tech", 431, 0.25, 1.05, 1.0, 5, 0.35, 3, 0.4, "below_3", 5, "weekly", 14
+    ),
+    _Row("NVDA", "stock", "semis", 142, 0.48, 1.7, 2.4, 4, 0.9, 1, 0.45, "below_3", 2, "weekly", 9),
+    _Row(
+        "META",
+        "stock",
+        "media",
+        588,
+        0.36,
+        1.25,
+        0.8,
+        5,
+        0.35,
+        8,
+        0.38,
+        "below_3",
+        10,
+        "weekly",
+        14,
+    ),
+    _Row(
+        "AMZN",
+        "stock",
+        "retail",
+        219,
+        0.33,
+        1.2,
+        1.3,
+        4,
+        0.5,
+        2,
+        0.42,
+        "below_3",
+        2.5,
+        "weekly",
+        16,
+    ),
+    _Row("TSLA", "stock", "autos", 318, 0.55, 1.6, 1.8, 5, 0.9, 4, 0.46, "below_3", 5, "weekly", 6),
+    _Row(
+        "GOOGL",
+        "stock",
+        "media",
+        188,
+        0.30,
+        1.1,
+        1.0,
+        4,
+        0.35,
+        2,
+        0.42,
+        "below_3",
+        2.5,
+        "weekly",
+        20,
+    ),
+    _Row(
+        "NFLX", "stock", "media", 904, 0.38, 1.1, 0.4, 6, 0.2, 30, 0.36, "below_3", 10, "weekly", 2
+    ),
+    _Row(
+        "AMD", "stock", "semis", 126, 0.50, 1.6, 1.5, 4, 0.45, 1, 0.45, "below_3", 2, "weekly", 20
+    ),
+    _Row(
+        "AVGO", "stock", "semis", 232, 0.46, 1.4, 0.8, 5, 0.25, 6, 0.4, "below_3", 2.5, "weekly", 57
+    ),
+    _Row(
+        "JPM", "stock", "banks", 244, 0.24, 0.95, 0.6, 5, 0.15, 3, 0.38, "below_3", 2.5, "weekly", 0
+    ),
+    _Row("BAC", "stock", "banks", 46, 0.27, 1.05, 1.0, 3, 0.2, 1, 0.5, "penny", 0.5, "weekly", 1),
+    _Row(
+        "XOM", "stock", "energy", 112, 0.24, 0.6, 0.7, 4, 0.15, 1, 0.42, "below_3", 1, "weekly", 16
+    ),
+    _Row(
+        "CVX", "stock", "energy", 152, 0.23, 0.65, 0.4, 5, 0.1, 3, 0.38, "below_3", 2, "weekly", 16
+    ),
+    _Row(
+        "UNH", "stock", "health", 512, 0.30, 0.6, 0.35, 6, 0.12, 22, 0.34, "nickel", 5, "weekly", 13
+    ),
+    _Row(
+        "PFE", "stock", "health", 27, 0.24, 0.6, 0.9, 3, 0.12, 1, 0.52, "penny", 0.5, "weekly", 20
+    ),
+    _Row(
+        "DIS", "stock", "media", 111, 0.27, 0.95, 0.5, 4, 0.15, 2, 0.42, "below_3", 1, "weekly", 21
+    ),
+    _Row(
+        "BA",
+        "stock",
+        "industry",
+        172,
+        0.36,
+        1.15,
+        0.5,
+        5,
+        0.2,
+        6,
+        0.4,
+        "below_3",
+        2.5,
+        "weekly",
+        13,
+    ),
+    _Row("PLTR", "stock", "tech", 76, 0.62, 1.7, 1.4, 4, 0.5, 1, 0.5, "penny", 1, "weekly", 19),
+    _Row(
+        "COIN", "stock", "brokers", 268, 0.75, 2.0, 0.6, 6, 0.3, 20, 0.4, "below_3", 5, "weekly", 29
+    ),
+    _Row("UBER", "stock", "autos", 68, 0.38, 1.2, 0.7, 4, 0.15, 1, 0.46, "penny", 1, "weekly", 21),
 )
 
 DEFAULT_SYMBOLS: Final = len(_ROWS)
@@ -162,6 +249,7 @@ def _profile(row: _Row) -> SymbolProfile:
         option_tick=row.tick,
         strike_step_cents=round(row.step * 100),
         expiries=row.expiries,
+        event_in_days=row.event_in,
     )
 
 
@@ -186,5 +274,6 @@ def _made_up(place: int) -> SymbolProfile:
         "below_3",
         max(0.5, round(dollars / 50) * 0.5),
         "weekly" if place % 3 else "monthly",
+        place * 11 % 60,
     )
     return _profile(row)

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from contracts.backtest import RESULT, SETTINGS
 from contracts.campaign import CAMPAIGN, load_campaign
+from contracts.control import CONTROL_LOG, CONTROL_STATE
 from contracts.costs import COSTS
 from contracts.document import load
 from contracts.experiment import EXPERIMENT, SERVING, load_experiment, load_serving
@@ -60,6 +61,8 @@ KINDS = {
         _kind("campaigns", "campaign", "campaign", CAMPAIGN, load_campaign),
         _kind("grid_configs", "grid config", "grid_config", GRID_CONFIG, load_grid_config),
         _kind("mbo_specs", "mbo spec", "mbo_spec", MBO_SPEC, load_mbo_spec),
+        _kind("control_states", "control", "control_state", CONTROL_STATE),
+        _kind("control_logs", "control log", "control_log", CONTROL_LOG),
         _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
         _kind(
             "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 
 from contracts import (
     campaign,
+    control,
     experiment,
     grid,
     mbo,
@@ -75,6 +76,7 @@ def test_the_rules_beyond_a_schema_stand_beside_it():
         "campaign": campaign,
         "grid_config": grid,
         "mbo_spec": mbo,
+        "control_log": control,
         "monte_carlo_settings": validation,
         "published_serving_spec": serving,
         "pipeline": pipeline,
@@ -82,6 +84,7 @@ def test_the_rules_beyond_a_schema_stand_beside_it():
         "experiment": experiment,
     }
     rules = {name: module.BEYOND_SCHEMA for name, module in modules.items()}
+    rules["control_state"] = control.STATE_BEYOND_SCHEMA
     rules["dataset_campaign"] = pipeline.CAMPAIGN_BEYOND_SCHEMA
     for name, told in rules.items():
         schema: dict[str, Any] = schemas()[name]
@@ -160,7 +163,7 @@ def beyond(problem: Problem, parsed) -> bool:
     if problem.loc.endswith("/start_time"):
         value = at(parsed, problem.loc)
         return isinstance(value, str) and bool(INSTANT.fullmatch(value))
-    if problem.loc.endswith("/seed"):
+    if problem.loc.endswith(("/seed", "/shared_seed", "/effective_ns")):
         value = at(parsed, problem.loc)
         return isinstance(value, str) and len(value) == 19
     return problem.code.endswith("RULE_BROKEN")
