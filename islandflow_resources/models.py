@@ -25,7 +25,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0003"
+HEAD = "0004"
 """Revision of the migrations that these models describe."""
 
 
@@ -285,3 +285,17 @@ class SignalRun(Base):
         Index("ix_signal_runs_signal", "signal"),
         Index("ix_signal_runs_dataset", "dataset_id"),
     )
+
+
+class ControlRevisionRow(Base):
+    """One saved control of the synthetic market; revisions are 1, 2, 3, … without a gap."""
+
+    __tablename__ = "control_revisions"
+
+    # Counted by the writer: of two that write the same one, the second finds it taken.
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    effective_ns: Mapped[int] = mapped_column(BigInteger)
+    control: Mapped[dict[str, Any]] = mapped_column(JSON)
+    control_hash: Mapped[str] = mapped_column(String(80))
+    updated_by: Mapped[str] = mapped_column(String(64))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
