@@ -208,48 +208,66 @@ def vega(spot: float, strike: float, w: float, years: float) -> float:
 
 
 @inlined
-def _step(x: float, value: float, density: float, bend: float) -> float:
+def _step(x: float, value: float, density: float, h: float, t: float) -> float:
     """Halley's step of the deviation, on the scale on which the value is nearest to a line.
 
-    1 / log of values below the inflection's is almost quadratic (Jäckel 2015, "Let's be
-    rational"), log of what is missing to 1 almost too for those above a half.
+    Left of the inflection h = t that is 1 / log, almost quadratic there (Jäckel 2015, "Let's
+    be rational"), and for values above a half the logarithm of what they lack to 1.
     """
+    bend = 0.5 * (h * h - t * t) / t
     if x >= 0.5:
-        rest = max(1.0 - value, 1e-300)
+        rest = 1.0 - value
+        if rest <= 0.0:
+            return -math.inf
         step = (log(rest) - log(1.0 - x)) * rest / density
         bend += density / rest
-    elif bend > 0.0 and value > 0.0:
+    elif h >= t:
+        if value <= 0.0:
+            return math.inf
         at, wanted, rate = log(value), log(x), density / value
         step = at * (wanted - at) / (wanted * rate)
         bend -= rate * (1.0 + 2.0 / at)
     else:
         step = (x - value) / density
-    brake = 1.0 + 0.5 * step * bend
-    return step / brake if brake > 0.5 else step
+    return step / max(1.0 + 0.5 * step * bend, 0.5)
 
 
-@kernel
-def implied_deviation(x: float, k: float) -> float:
+@inlined
+def _first_guess(x: float, k: float) -> float:
+    """The inflection √(2|k|), or what the tail's leading terms say where that is less.
+
+    The value tends to n(h) s³ / k² · √(least / most) as s falls.
+    """
+    k = abs(k)
+    inflection = math.sqrt(2.0 * k)
+    if k < 1e-12:
+        return max(inflection, 1e-9)
+    exponent = -log(x)
+    for _ in range(2):
+        s = k / math.sqrt(2.0 * max(exponent, 0.5))
+        exponent = 0.5 * k - log(x * k * k / (_ROOT_2PI_INVERSE * s * s * s))
+    return min(k / math.sqrt(2.0 * max(exponent, 1e-3)), inflection)
+
+
+@inlined
+def implied_deviation(x: float, k: float, guess: float) -> float:
     """√w at which the out-of-the-money value is x of the lesser of spot and strike; 0 < x < 1.
 
-    Starts at the inflection √(2|k|), from which Newton's steps on either side cannot leave it
-    (Manaster and Koehler 1982); a step that leaves the bracket halves it instead.
+    From `guess`, which may be 0 where none is known, by steps that halve the bracket instead
+    where they leave it. A guess changes the last bits at most.
     """
     low, high = 0.0, _MOST_DEVIATION
-    s = max(math.sqrt(2.0 * abs(k)), 1e-9)
+    s = guess if guess > 0.0 else _first_guess(x, k)
     for _ in range(_MOST_STEPS):
         value, density, _ = _normalised(k, s)
         if value > x:
             high = s
         else:
             low = s
-        h, t = abs(k) / s, 0.5 * s
-        step = _step(x, value, density, (h * h - t * t) / s)
-        if not (s + step > low and s + step < high):
-            step = 0.5 * (low + high) - s
-        s += step
-        if abs(step) <= 1e-7 * s:
-            break
+        step = _step(x, value, density, abs(k) / s, 0.5 * s)
+        if abs(step) <= 1e-5 * s:
+            return s + step
+        s = s + step if s + step > low and s + step < high else 0.5 * (low + high)
     return s
 
 
@@ -269,4 +287,4 @@ def implied_volatility(
     x = (price - intrinsic) / least
     if not (x > _LEAST_VALUE and x < 1.0):
         return math.nan
-    return implied_deviation(x, log(strike / spot)) / math.sqrt(years)
+    return implied_deviation(x, log(strike / spot), 0.0) / math.sqrt(years)
