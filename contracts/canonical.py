@@ -74,15 +74,20 @@ def canonical_json(value: Json) -> bytes:
         ) from error
 
 
-def parse_document(data: bytes | str, what: str = "document") -> Document:
+def parse_document(
+    data: bytes | str, what: str = "document", max_bytes: int = MAX_DOCUMENT_BYTES
+) -> Document:
     """Parse one JSON object and refuse anything ambiguous or unbounded.
 
     Parameters
     ----------
     data : bytes or str
-        UTF-8 JSON text of at most `MAX_DOCUMENT_BYTES`.
+        UTF-8 JSON text.
     what : str
         Noun used in messages, e.g. ``"scenario"``.
+    max_bytes : int
+        More are refused unread; documents that programs write may be longer than those
+        of people.
 
     Raises
     ------
@@ -91,7 +96,7 @@ def parse_document(data: bytes | str, what: str = "document") -> Document:
         ``DOCUMENT_NOT_JSON``, ``DOCUMENT_NOT_OBJECT``, ``DOCUMENT_DUPLICATE_KEY``
         or ``DOCUMENT_NOT_FINITE``, with the pointer or line and column.
     """
-    text = _decode(data, what)
+    text = _decode(data, what, max_bytes)
     _refuse_depth(text, what)
     try:
         value: Json = json.loads(
@@ -119,11 +124,11 @@ def parse_document(data: bytes | str, what: str = "document") -> Document:
     return value
 
 
-def _decode(data: bytes | str, what: str) -> str:
-    if len(data) > MAX_DOCUMENT_BYTES:
+def _decode(data: bytes | str, what: str, max_bytes: int) -> str:
+    if len(data) > max_bytes:
         raise ContractError(
             "DOCUMENT_TOO_LARGE",
-            f"the {what} has {len(data)} bytes; at most {MAX_DOCUMENT_BYTES} are read",
+            f"the {what} has {len(data)} bytes; at most {max_bytes} are read",
             hints=("one document describes one thing: split it",),
         )
     if isinstance(data, str):

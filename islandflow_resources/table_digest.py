@@ -20,12 +20,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from blake3 import blake3
 
 from contracts.canonical import Json, canonical_json
 from contracts.columns import TableSchema
 from contracts.errors import ContractError
-from islandflow_resources.table_schemas import conformed, numbers_of, strings_of
+from islandflow_resources.table_schemas import coded, numbers_of, strings_of
 
 FORMAT = "islandflow-table/1"
 Bytes: TypeAlias = "np.ndarray[Any, np.dtype[np.uint8]]"
@@ -63,7 +64,7 @@ class TableHasher:
             If it does not conform, or ``TABLE_COLUMN_NAN``.
         """
         table = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
-        table = conformed(table, self.schema)
+        table = coded(table, self.schema)
         for column, values, hasher in zip(
             self.schema.columns, table.columns, self._hashers, strict=True
         ):
@@ -145,6 +146,10 @@ def _bools(chunk: pa.Array, nullable: bool) -> Bytes:
 
 def _strings(chunk: pa.Array, nullable: bool) -> Bytes:
     """Rows of (length, text[, validity]), assembled without a loop over rows."""
+    if pa.types.is_dictionary(chunk.type):
+        if not nullable:
+            return _looked_up(chunk)
+        chunk = chunk.dictionary_decode()
     filled = _filled(chunk, "") if nullable else chunk
     # A fresh array starts at offset 0 and has no text beyond its last row.
     fresh = pa.concat_arrays([filled, strings_of([])])
@@ -169,6 +174,24 @@ def _strings(chunk: pa.Array, nullable: bool) -> Bytes:
         is_text[tails] = False
     out[is_text] = text
     return out
+
+
+def _looked_up(chunk: pa.DictionaryArray) -> Bytes:
+    """Rows of (length, text) of codes: each text is encoded once, then taken by its code."""
+    texts = chunk.dictionary
+    rows = _strings(texts, False)
+    ends = np.zeros(len(texts) + 1, np.int32)
+    lengths = pc.binary_length(texts)  # pyright: ignore[reportAttributeAccessIssue]
+    np.cumsum(numbers_of(lengths) + 4, out=ends[1:])
+    encoded = pa.BinaryArray.from_buffers(
+        pa.binary(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(rows)]
+    )
+    taken = encoded.take(chunk.indices)
+    _, offsets, data = taken.buffers()
+    if data is None:
+        return np.empty(0, np.uint8)
+    first, last = np.frombuffer(offsets, "<i4")[[taken.offset, taken.offset + len(taken)]]
+    return np.frombuffer(data, np.uint8)[first:last]
 
 
 def _raw(values: np.ndarray[Any, Any], dtype: str) -> Bytes:

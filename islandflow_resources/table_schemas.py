@@ -37,7 +37,9 @@ def arrow_schema(schema: TableSchema, metadata: Mapping[str, str] | None = None)
     return pa.schema(fields, dict(metadata) if metadata else None)
 
 
-def from_arrays(schema: TableSchema, arrays: Mapping[str, Values]) -> pa.Table:
+def from_arrays(
+    schema: TableSchema, arrays: Mapping[str, Values], *, keep_codes: bool = False
+) -> pa.Table:
     """Table of numpy arrays, without copying numbers.
 
     Parameters
@@ -48,6 +50,8 @@ def from_arrays(schema: TableSchema, arrays: Mapping[str, Values]) -> pa.Table:
         One-dimensional, equally long, exactly the column's dtype; Arrow arrays are
         taken too, as are sequences of str for ``string`` and with None for nullable
         columns.
+    keep_codes : bool
+        Leave texts that come as a dictionary and codes so, see `coded`.
 
     Raises
     ------
@@ -60,7 +64,7 @@ def from_arrays(schema: TableSchema, arrays: Mapping[str, Values]) -> pa.Table:
     lengths = {name: len(values) for name, values in columns.items()}
     if len(set(lengths.values())) > 1:
         raise _error(schema, "TABLE_COLUMN_LENGTH", "", f"columns differ in length: {lengths}")
-    return conformed(pa.table(columns), schema)
+    return (coded if keep_codes else conformed)(pa.table(columns), schema)
 
 
 def array_of(numbers: np.ndarray[Any, Any]) -> pa.Array:
@@ -134,6 +138,40 @@ def conformed(table: pa.Table, schema: TableSchema) -> pa.Table:
     ]
     _raise_all(problems)
     return pa.Table.from_arrays(columns, schema=arrow_schema(schema))
+
+
+def coded(table: pa.Table, schema: TableSchema) -> pa.Table:
+    """As `conformed`, but texts that come as a dictionary and codes stay so.
+
+    Raises
+    ------
+    ContractError
+        As `from_arrays`.
+    """
+    _refuse_names(schema, table.column_names)
+    columns: list[pa.ChunkedArray] = []
+    problems: list[Problem] = []
+    for column in schema.columns:
+        values = table.column(column.name)
+        if not _is_coded(values, column):
+            values = _plain(values, column)
+            problems += _column_problems(schema, column, values)
+        columns.append(values)
+    _raise_all(problems)
+    fields = [
+        pa.field(column.name, values.type, column.nullable)
+        for column, values in zip(schema.columns, columns, strict=True)
+    ]
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _is_coded(values: pa.ChunkedArray, column: Column) -> bool:
+    """Whether a column holds codes of strings, every one of them valid."""
+    if column.kind != "string" or not pa.types.is_dictionary(values.type):
+        return False
+    if not pa.types.is_string(values.type.value_type) or values.null_count:
+        return False
+    return not any(chunk.dictionary.null_count for chunk in values.chunks)
 
 
 def _array(schema: TableSchema, column: Column, values: Values) -> pa.Array | pa.ChunkedArray:

@@ -1,0 +1,152 @@
+"""Events as Arrow tables: texts are dictionaries and codes, numbers are not copied.
+
+No text is written out on the way from the engine to a file. Events are
+``engine.tapes.market.events``, layouts ``contracts.tape_columns``, files ``tape_files``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from contracts.columns import Column, TableSchema
+from contracts.errors import ContractError
+from contracts.tape_columns import (
+    BURST_LABELS,
+    CONTRACTS,
+    EVENT_CALENDAR,
+    PRINT_LABELS,
+    SESSION_STATES,
+    STREAMS,
+)
+from engine.tapes.market.events import VOCABULARIES, Batch, Columns
+from islandflow_resources.table_schemas import array_of, from_arrays, strings_of
+
+_NAMES_OF: Final = ("focus_symbols", "event_symbols")
+
+
+class TapeTexts:
+    """Texts behind the codes of a tape: symbols, contracts, and the fixed vocabularies.
+
+    Parameters
+    ----------
+    symbols : sequence of str
+        In the order of the universe.
+    """
+
+    def __init__(self, symbols: Sequence[str]) -> None:
+        self._symbols = tuple(symbols)
+        self._symbol_texts = strings_of(self._symbols)
+        self._contract_texts = strings_of([])
+        self._fixed = {place: strings_of(words) for place, words in VOCABULARIES.items()}
+
+    def list_contracts(self, contracts: Sequence[str]) -> None:
+        """Take the contracts so far; those known before keep their codes."""
+        known = len(self._contract_texts)
+        if len(contracts) > known:
+            more = strings_of(contracts[known:])
+            self._contract_texts = pa.concat_arrays([self._contract_texts, more])
+
+    def of(self, schema: TableSchema, column: str) -> pa.Array:
+        """Texts of a column by their codes.
+
+        Raises
+        ------
+        ContractError
+            ``TAPE_VOCABULARY_MISSING``.
+        """
+        fixed = self._fixed.get((schema.name, column))
+        if fixed is not None:
+            return fixed
+        if column in ("symbol", "contract"):
+            return self._symbol_texts if column == "symbol" else self._contract_texts
+        said = f"nothing says what the codes of {schema.name}.{column} mean"
+        raise ContractError("TAPE_VOCABULARY_MISSING", said, column, ("give its texts",))
+
+    def names(self, places: Sequence[tuple[int, ...]]) -> pa.Array:
+        """Symbols of each row, blank between them."""
+        return strings_of([" ".join(self._symbols[place] for place in row) for row in places])
+
+
+def stream_tables(batch: Batch, texts: TapeTexts) -> dict[str, pa.Table]:
+    """Tables of the four streams, by name."""
+    return {name: _table(STREAMS[name], batch.streams[name], texts) for name in STREAMS}
+
+
+def truth_tables(batch: Batch, texts: TapeTexts) -> dict[str, pa.Table]:
+    """Tables of the labels of prints and of the states, by name."""
+    names = {"focus_symbols": batch.focus, "event_symbols": batch.events}
+    states = {name: _encoded(texts.names(rows)) for name, rows in names.items()}
+    return {
+        PRINT_LABELS.name: _table(PRINT_LABELS, batch.print_labels, texts),
+        SESSION_STATES.name: _table(SESSION_STATES, batch.session_states, texts, states),
+    }
+
+
+def burst_table(bursts: Columns, texts: TapeTexts) -> pa.Table:
+    """Table of the labels of bursts."""
+    return _table(BURST_LABELS, bursts, texts)
+
+
+def contract_table(rows: Columns, texts: TapeTexts) -> pa.Table:
+    """Table of option contracts; their ids are texts already."""
+    ids = {"contract": _encoded(strings_of(list(rows["contract"])))}
+    return _table(CONTRACTS, rows, texts, ids)
+
+
+def calendar_table(rows: Columns, texts: TapeTexts) -> pa.Table:
+    """Table of scheduled events."""
+    return _table(EVENT_CALENDAR, rows, texts)
+
+
+def dictionary_of(codes: np.ndarray[Any, Any], texts: pa.Array) -> pa.DictionaryArray:
+    """Codes with those of `texts` that they use, in the order of `texts`.
+
+    Raises
+    ------
+    ContractError
+        ``TAPE_CODE_UNKNOWN`` with the first row that has a code without a text.
+    """
+    outside = (codes < 0) | (codes >= len(texts))
+    if outside.any():
+        row = int(outside.argmax())
+        said = f"row {row} has the code {codes[row]}, there are {len(texts)} texts"
+        raise ContractError("TAPE_CODE_UNKNOWN", said, f"row {row}", ("list the text first",))
+    used = np.zeros(len(texts), np.bool_)
+    used[codes] = True
+    places = np.cumsum(used, dtype=np.int32) - np.int32(1)
+    kept = texts.take(array_of(np.flatnonzero(used)))
+    return pa.DictionaryArray.from_arrays(array_of(places[codes]), kept, safe=False)
+
+
+def _table(
+    schema: TableSchema,
+    columns: Columns,
+    texts: TapeTexts,
+    given: dict[str, pa.Array] | None = None,
+) -> pa.Table:
+    ready = given or {}
+    arrays = {
+        column.name: ready[column.name]
+        if column.name in ready
+        else _array(schema, column, columns, texts)
+        for column in schema.columns
+    }
+    return from_arrays(schema, arrays, keep_codes=True)
+
+
+def _array(schema: TableSchema, column: Column, columns: Columns, texts: TapeTexts) -> pa.Array:
+    values = columns[column.name]
+    if column.kind == "string":
+        return dictionary_of(values, texts.of(schema, column.name))
+    if column.kind == "bool":
+        bits = np.packbits(values.astype(np.bool_), bitorder="little")
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
+    return array_of(values)
+
+
+def _encoded(texts: pa.Array) -> pa.DictionaryArray:
+    return texts.dictionary_encode()
