@@ -229,7 +229,7 @@ def _step(x: float, value: float, density: float, h: float, t: float) -> float:
         bend -= rate * (1.0 + 2.0 / at)
     else:
         step = (x - value) / density
-    return step / max(1.0 + 0.5 * step * bend, 0.5)
+    return step / min(max(1.0 + 0.5 * step * bend, 0.5), 2.0)
 
 
 @inlined
