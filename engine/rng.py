@@ -136,3 +136,14 @@ def to_normals(values: Floats) -> None:
         inner = central(q)
         outer = -outer if q < 0.0 else outer
         values[i] = inner if abs(q) <= CENTRE else outer
+
+
+@kernel
+def block_at(seed: np.uint64, stream: np.uint64, index: np.uint64) -> tuple[float, float]:
+    """The two uniforms of one block, see `fill_uniforms`: for draws that come one by one."""
+    w0, w1, w2, w3 = philox(
+        index & _LOW, index >> _WORD, stream & _LOW, stream >> _WORD, seed & _LOW, seed >> _WORD
+    )
+    first = (np.float64(np.int64(((w1 << _WORD) | w0) >> _DROP)) + 0.5) * _UNIT
+    second = (np.float64(np.int64(((w3 << _WORD) | w2) >> _DROP)) + 0.5) * _UNIT
+    return min(first, _TOP), min(second, _TOP)
