@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from contracts.canonical import Document, Json
 from contracts.digest import document_digest
-from contracts.document import Model, Nanoseconds, Number, Seed, validate
+from contracts.document import Integer, Model, Nanoseconds, Number, Seed, validate
 from contracts.errors import ContractError, Problem
 from contracts.problems import broken_rule
 
@@ -43,6 +43,7 @@ FAMILIES: Final[tuple[str, ...]] = (*PROFILES, NOISE)
 
 LOW, NORMAL, HIGH = 0.6, 1.0, 1.6
 WEIGHTS: Final = (LOW, NORMAL, HIGH)
+WINDOWS_MINUTES: Final = (10, 20, 30)
 SECOND_NS: Final = 1_000_000_000
 MAX_VERSIONS: Final = 1000
 """Most versions of a log: one that is written out in full stays well below a document's size."""
@@ -60,6 +61,20 @@ def _known_weight(value: float) -> float:
 
 Weight = Annotated[
     Number, AfterValidator(_known_weight), Field(json_schema_extra={"enum": list(WEIGHTS)})
+]
+
+
+def _known_window(value: int) -> int:
+    if value in WINDOWS_MINUTES:
+        return value
+    said = f"{value} minutes is no window of coverage"
+    raise broken_rule(said, "write 10, 20 or 30", code="VALUE_INVALID")
+
+
+Window = Annotated[
+    Integer,
+    AfterValidator(_known_window),
+    Field(json_schema_extra={"enum": list(WINDOWS_MINUTES)}),
 ]
 
 
@@ -88,7 +103,7 @@ class SyntheticControlState(Model):
     coverage_assist : bool
         Whether profiles that were not seen for long become likelier.
     coverage_window_minutes : int
-        The window that coverage looks back.
+        The window that coverage looks back, one of `WINDOWS_MINUTES`.
     shared_seed : int
         Seed where a partition gives none.
     profile_weights : ProfileWeights
@@ -98,7 +113,7 @@ class SyntheticControlState(Model):
     load_profile_id: LoadProfileId = "steady"
     preset_id: Preset = "balanced_demo"
     coverage_assist: Annotated[bool, Field(strict=True)] = True
-    coverage_window_minutes: Literal[10, 20, 30] = 20
+    coverage_window_minutes: Window = 20
     shared_seed: Seed = 11
     profile_weights: ProfileWeights = ProfileWeights()
 
@@ -369,12 +384,7 @@ def replaced(document: Document) -> SyntheticControlState:
 
 
 def _gives(document: Document, place: str) -> bool:
-    """Whether a pointer leads somewhere; an object that is none is told of by the model."""
-    node: Json = document
-    for key in place.split("/")[1:]:
-        if not isinstance(node, dict):
-            return True
-        if key not in node:
-            return False
-        node = node[key]
-    return True
+    """Whether a field is given; weights that are no object are told of by the model."""
+    *above, name = place.split("/")[1:]
+    holder = document.get("profile_weights", {}) if above else document
+    return not isinstance(holder, dict) or name in holder

@@ -19,6 +19,7 @@ from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
 from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
+from islandflow_jobs.cli_control import control
 from islandflow_jobs.cli_datasets import dataset
 from islandflow_jobs.cli_experiments import experiment
 from islandflow_jobs.cli_grids import grid
@@ -47,6 +48,7 @@ app.add_typer(book, name="book")
 app.add_typer(grid, name="grid")
 app.add_typer(dataset, name="dataset")
 app.add_typer(experiment, name="experiment")
+app.add_typer(control, name="control")
 app.add_typer(schema, name="schema")
 app.command()(serve)
 

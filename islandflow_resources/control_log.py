@@ -242,7 +242,7 @@ def _conflict(last: ControlRevision, expected: int) -> ContractError:
     )
     return ContractError(
         "CONTROL_REVISION_CONFLICT",
-        f"the control was changed on revision {expected}, but {stands}",
+        f"this change was decided on revision {expected}, but {stands}",
         "/expected_revision",
         (
             f"look at it with: islandflow control show; then save on revision {last.revision}",
