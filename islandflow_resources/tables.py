@@ -111,13 +111,16 @@ def coded_writer(
     would say dictionaries, is left out.
     """
     texts = {"islandflow.table": schema.name, "islandflow.table_version": schema.version}
+    texts |= metadata or {}
     codes = pa.dictionary(pa.int32(), pa.string())
     plain = arrow_schema(schema)
     fields = [
         field.with_type(codes) if pa.types.is_string(field.type) else field for field in plain
     ]
-    stored = pa.schema(fields, texts | dict(metadata or {}))
-    return pq.ParquetWriter(path, stored, store_schema=False, **_writer_settings(schema))
+    stored = pa.schema(fields)
+    writer = pq.ParquetWriter(path, stored, store_schema=False, **_writer_settings(schema))
+    writer.add_key_value_metadata(texts)
+    return writer
 
 
 def _writer_settings(schema: TableSchema) -> dict[str, Any]:
