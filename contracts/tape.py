@@ -10,10 +10,11 @@ becomes the other is ``islandflow_resources.tape_specs``; the model is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from contracts.canonical import Document, Json, parse_document
 from contracts.control import SECOND_NS, ControlLog
@@ -153,6 +154,21 @@ class FlowProfile(Model):
     impact_bps: Annotated[Number, Field(ge=0, le=10)]
 
 
+def _known_subtype(name: str) -> str:
+    if name in SUBTYPE_NAMES:
+        return name
+    near = get_close_matches(name, SUBTYPE_NAMES, 1) or SUBTYPE_NAMES[:1]
+    said, hint = f"{name[:40]!r} is no subtype of bursts", f'write "{near[0]}" or another subtype'
+    raise broken_rule(said, hint, code="VALUE_INVALID")
+
+
+SubtypeName = Annotated[
+    str,
+    Field(strict=True, json_schema_extra={"enum": list(SUBTYPE_NAMES)}),
+    AfterValidator(_known_subtype),
+]
+
+
 class Injection(Model):
     """A burst, or a decoy that looks like one, that is put into the running market.
 
@@ -167,7 +183,7 @@ class Injection(Model):
     """
 
     id: Slug
-    subtype: Literal[SUBTYPE_NAMES]  # pyright: ignore[reportInvalidTypeForm]
+    subtype: SubtypeName
     symbol: Symbol
     at_s: Annotated[Integer, Field(ge=0, le=100_000_000)]
     notional_usd: Annotated[Number, Field(ge=100, le=1e9)]

@@ -186,7 +186,7 @@ QUOTES: Final = QuoteProfile(
     late_share=0.01,
     cancel_share=0.0002,
     correct_share=0.0002,
-    reprice_sigmas=7.0,
+    reprice_sigmas=10.0,
 )
 FLOW: Final = FlowProfile(
     branching=0.6,
@@ -196,7 +196,7 @@ FLOW: Final = FlowProfile(
     bursts_per_minute=5.0,
     decoys_per_burst=1.0,
     spacing_s=120.0,
-    impact_bps=0.15,
+    impact_bps=0.05,
 )
 CHAIN: Final = ChainProfile(dailies=4, weeklies=5, monthlies=3, strikes_each_side=10)
 SESSION: Final = SessionProfile(

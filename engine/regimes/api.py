@@ -150,13 +150,15 @@ class RegimeWalk:
 
 def session_at(sessions: tuple[Session, ...], ns: int) -> int:
     """Place of the last session that is open at a time or was before."""
-    return max(place for place, one in enumerate(sessions) if one.open_ns <= ns or place == 0)
+    begun = [place for place, one in enumerate(sessions) if one.open_ns <= ns]
+    return begun[-1] if begun else 0
 
 
 def picked(weights: np.ndarray[tuple[int], np.dtype[np.float64]], uniform: float) -> int:
     """Place that a uniform draw picks, as likely as its weight."""
     steps = np.cumsum(weights)
-    return int(min(np.searchsorted(steps, uniform * steps[-1], side="right"), len(weights) - 1))
+    place = int(np.searchsorted(steps, uniform * steps[-1], side="right"))
+    return min(place, len(weights) - 1)
 
 
 def family_weights(state: BucketState, control: SyntheticControlState) -> list[float]:

@@ -27,7 +27,7 @@ from engine.tapes.market.chain import chain_of
 from engine.tapes.market.events import CLASSES, Batch, Columns
 from engine.tapes.market.latent import Latent, Stretch
 from engine.tapes.market.merge import RowBuffer, merged
-from engine.tapes.market.schedule import FIRST_S, Schedule, Surroundings
+from engine.tapes.market.schedule import FIRST_S, Schedule
 from engine.tapes.market.symbols import SymbolFlow, settings_of
 
 VERSION: Final = "1"
@@ -75,8 +75,8 @@ class MarketTape:
         self._settings = settings_of(spec)
         self._buffer = RowBuffer()
         self._session = -1
-        self._now_ns = spec.sessions[0].open_ns
-        self.position_ns = spec.start_ns
+        self._now_ns: int = spec.sessions[0].open_ns
+        self.position_ns: int = spec.start_ns
 
     def set_control(self, control: ControlLog) -> None:
         """Follow a log that has grown; what is made already stays as it is.
@@ -208,7 +208,7 @@ class MarketTape:
             self._open(place, stretch)
         rates = self._burst_rates(stretch)
         first_ns = self.spec.sessions[place].open_ns + FIRST_S * _SECOND_NS
-        planned = self._schedule.extend(start_ns, rates, _Seen(stretch), first_ns)
+        planned = self._schedule.extend(start_ns, rates, stretch.seen, first_ns)
         symbols = self._schedule.ints[:, at.B_SYMBOL]
         for flow in self._flows:
             mine = [one for one in planned if symbols[one[1]] == flow.slot]
@@ -254,17 +254,6 @@ class MarketTape:
                 (slot, int(closes[expiry]), int(strike), int(is_put), first_ns)
             )
         return self._codes[name]
-
-
-class _Seen:
-    """What the plan looks at in each second of a stretch."""
-
-    def __init__(self, stretch: Stretch) -> None:
-        self._stretch = stretch
-
-    def __getitem__(self, cell: int) -> Surroundings:
-        one = self._stretch
-        return Surroundings(one.state, one.control, one.moves[:, cell])
 
 
 def _place_of(spec: TapeSpec, symbol: str) -> int:

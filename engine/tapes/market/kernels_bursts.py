@@ -133,8 +133,8 @@ def go_on(flow: Flow, world: World, slot: int) -> None:
     """Print the next leg of an active burst; after its last the burst is over."""
     row = flow.active[slot]
     burst, reals = flow.bursts[row], flow.burst_reals[row]
-    leg = burst[at.B_AT_LEG]
-    place = burst[at.B_LEG + leg]
+    leg = int(burst[at.B_AT_LEG])
+    place = int(burst[at.B_LEG + leg])
     u, v = burst_draw(flow, world, row)
     w, x = burst_draw(flow, world, row)
     gap, y = burst_draw(flow, world, row)
@@ -145,9 +145,9 @@ def go_on(flow: Flow, world: World, slot: int) -> None:
         where = 1
     elif w < reals[at.R_BUY] + reals[at.R_SELL]:
         where = -1
-    sign = burst[at.B_LEG_SIDE + leg] * burst[at.B_SIDE]
+    sign = int(burst[at.B_LEG_SIDE + leg] * burst[at.B_SIDE])
     where *= sign
-    side = where if where != 0 else burst[at.B_LEG_SIDE + leg]
+    side = where if where != 0 else int(burst[at.B_LEG_SIDE + leg])
     together = burst[at.B_MODE] == at.TOGETHER
     if leg == 0 or not together:
         burst[at.B_LOTS] = lots_for(flow, world, row, place, x)

@@ -94,7 +94,7 @@ def print_shares(
     off = u < world.facts[at.OFF_SHARE] * cells[at.OFF_FACTOR]
     if off:
         part = u / (world.facts[at.OFF_SHARE] * cells[at.OFF_FACTOR])
-        shares = min(shares * 2 if part < 0.35 else shares, _MOST_SHARES)
+        shares = min(shares * 3 // 2 if part < 0.5 else shares, _MOST_SHARES)
         is_late = v < settings[at.LATE]
         delay_ns = int(1e8 - 3e9 * log(v / settings[at.LATE])) if is_late else 0
         price = off_exchange_price(bid, ask, side, part)

@@ -21,7 +21,7 @@ from engine.regimes.api import BucketState, RegimeWalk, session_at
 from engine.rng import block_at
 from engine.tapes.market import kernels_factors as factors
 from engine.tapes.market import layout as at
-from engine.tapes.market.schedule import EVENT_DAYS
+from engine.tapes.market.schedule import EVENT_DAYS, Surroundings
 from engine.tapes.market.shapes import fill_shapes
 
 SECONDS_A_YEAR: Final = 252 * 23_400
@@ -56,6 +56,10 @@ class Stretch(NamedTuple):
     heat: Floats
     busy: Floats
     moves: Floats
+
+    def seen(self, cell: int) -> Surroundings:
+        """What the plan of bursts looks at in one second."""
+        return Surroundings(self.state, self.control, self.moves[:, cell])
 
 
 class Latent:
@@ -118,7 +122,7 @@ class Latent:
         cells[:, at.RATE] = load * math.sqrt(amplitude) * activity
         cells[:, at.VOLATILITY] = levels[:, 0]
         cells[:, at.LIQUIDITY], cells[:, at.CLEANLINESS] = levels[:, 1], levels[:, 2]
-        cells[:, at.OFF_FACTOR] = 0.75 + 0.25 * REGIME_BASE[state.regime].off_exchange / 0.45
+        cells[:, at.OFF_FACTOR] = 0.55 + 0.25 * REGIME_BASE[state.regime].off_exchange / 0.45
         scale = deviations * levels[:, 0] / factors.USUAL_VOLATILITY
         paths, heat = self._priced(place, start_ns, scale, state, control)
         busy = np.full((len(spec.universe), seconds), USUAL_BUSY)

@@ -36,6 +36,8 @@ class RowBuffer:
     Attributes
     ----------
     streams : list of ndarray, shape (BUFFER_ROWS, columns), int64
+        The four below, in their order.
+    equity_quotes, equity_prints, option_nbbo, option_prints : ndarray
     rows : ndarray, shape (4,), int64
         Rows that are written.
     """
@@ -45,6 +47,7 @@ class RowBuffer:
             np.zeros((BUFFER_ROWS, width), dtype=np.int64) for width in _WIDTHS
         ]
         self.rows: Ints = np.zeros(4, dtype=np.int64)
+        self.equity_quotes, self.equity_prints, self.option_nbbo, self.option_prints = self.streams
         self._kept: list[list[Ints]] = [[], [], [], []]
 
     def flush(self) -> None:

@@ -10,7 +10,7 @@ the cause of what they look like.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -98,7 +98,7 @@ class Schedule:
         self._number = 0
 
     def extend(
-        self, start_ns: int, rates: Floats, seen: Sequence[Surroundings], first_ns: int
+        self, start_ns: int, rates: Floats, seen: Callable[[int], Surroundings], first_ns: int
     ) -> list[tuple[int, int]]:
         """Plan the next seconds; cell and row of the bursts that begin in each.
 
@@ -107,8 +107,8 @@ class Schedule:
         start_ns : int
         rates : ndarray, shape (cells,), float64
             Bursts a second.
-        seen : sequence of Surroundings
-            By cell; asked for only where something comes.
+        seen : callable
+            What to look at in a cell.
         first_ns : int
             Time before which nothing may begin.
         """
@@ -117,8 +117,9 @@ class Schedule:
         decoys = self._spec.flow.decoys_per_burst
         for cell in range(rates.shape[0]):
             now_ns = start_ns + cell * _SECOND_NS
-            due = self._due(now_ns, seen[cell])
-            planned.extend((cell, self._inject(one, now_ns, seen[cell])) for one in due)
+            near = seen(cell)
+            due = self._due(now_ns, near)
+            planned.extend((cell, self._inject(one, now_ns, near)) for one in due)
             if now_ns < first_ns:
                 continue
             for actor, rate in (("burst", rates[cell]), ("decoy", rates[cell] * decoys)):
@@ -128,7 +129,7 @@ class Schedule:
                 if comes >= 1.0 - math.exp(-rate):
                     continue
                 at_ns = now_ns + int(where * 0.9 * _SECOND_NS)
-                row = self._plan(actor, at_ns, second + cell, seen[cell])
+                row = self._plan(actor, at_ns, second + cell, near)
                 if row is not None:
                     planned.append((cell, row))
         return planned

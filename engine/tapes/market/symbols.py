@@ -92,7 +92,10 @@ class SymbolFlow:
             bursts,
             burst_reals,
             self._active,
-            *out.streams,
+            out.equity_quotes,
+            out.equity_prints,
+            out.option_nbbo,
+            out.option_prints,
             out.rows,
         )
 
