@@ -86,7 +86,7 @@ class MarketTape:
         ContractError
             ``CONTROL_IN_THE_PAST`` if the log differs before the present position.
         """
-        until = self._now_ns
+        until = min(self._now_ns, self.position_ns)
         if control.until(until) != self._control.until(until):
             raise ContractError(
                 "CONTROL_IN_THE_PAST",

@@ -111,8 +111,8 @@ class Latent:
         session = spec.sessions[place]
         length_s = (session.close_ns - session.open_ns) / _SECOND_NS
         shapes, deviations = np.empty(seconds), np.empty(seconds)
-        past_s = (start_ns - session.open_ns) / _SECOND_NS
-        fill_shapes(past_s / length_s, 1.0 / length_s, shapes, deviations)
+        past_s = (start_ns - session.open_ns) // _SECOND_NS
+        fill_shapes(past_s, length_s, shapes, deviations)
         levels = self._levelled(start_ns, seconds, state, now)
         cells = np.empty((seconds, at.CELL_COLUMNS))
         amplitude = PRESET_BIAS[now.preset_id].amplitude

@@ -113,26 +113,29 @@ class Schedule:
             Time before which nothing may begin.
         """
         planned: list[tuple[int, int]] = []
-        second = start_ns // _SECOND_NS
-        decoys = self._spec.flow.decoys_per_burst
         for cell in range(rates.shape[0]):
             now_ns = start_ns + cell * _SECOND_NS
+            if now_ns < first_ns:
+                continue
             near = seen(cell)
             due = self._due(now_ns, near)
             planned.extend((cell, self._inject(one, now_ns, near)) for one in due)
-            if now_ns < first_ns:
-                continue
-            for actor, rate in (("burst", rates[cell]), ("decoy", rates[cell] * decoys)):
-                comes, where = block_at(
-                    self._key, self._streams[actor], np.uint64((second + cell) * _WORDS)
-                )
-                if comes >= 1.0 - math.exp(-rate):
-                    continue
-                at_ns = now_ns + int(where * 0.9 * _SECOND_NS)
-                row = self._plan(actor, at_ns, second + cell, near)
+            for at_ns, actor in self._arrivals(now_ns, rates[cell]):
+                row = self._plan(actor, at_ns, now_ns // _SECOND_NS, near)
                 if row is not None:
                     planned.append((cell, row))
         return planned
+
+    def _arrivals(self, now_ns: int, rate: float) -> list[tuple[int, str]]:
+        """Times in one second, in order, and which actor comes."""
+        found: list[tuple[int, str]] = []
+        decoys = rate * self._spec.flow.decoys_per_burst
+        for actor, often in (("burst", rate), ("decoy", decoys)):
+            index = np.uint64(now_ns // _SECOND_NS * _WORDS)
+            comes, where = block_at(self._key, self._streams[actor], index)
+            if comes < 1.0 - math.exp(-often):
+                found.append((now_ns + int(where * 0.9 * _SECOND_NS), actor))
+        return sorted(found)
 
     def scheduled(self, since_ns: int, until_ns: int) -> dict[str, int]:
         """How many bursts of each profile were scheduled in ``since_ns ≤ t < until_ns``."""

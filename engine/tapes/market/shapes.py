@@ -40,10 +40,10 @@ def day_shape(
 
 
 @kernel
-def fill_shapes(first_x: float, step_x: float, rates: Floats, deviations: Floats) -> None:
-    """Write activity and standard deviation of the cells at ``first_x, first_x + step_x, …``."""
+def fill_shapes(first: int, length_s: float, rates: Floats, deviations: Floats) -> None:
+    """Write activity and standard deviation of the seconds from `first` on of a session."""
     for i in range(rates.shape[0]):
-        x = first_x + i * step_x
+        x = (first + i) / length_s
         rates[i] = day_shape(
             x, RATE_FLOOR, RATE_OPEN, RATE_CLOSE, RATE_OPEN_WIDTH, RATE_CLOSE_WIDTH
         )
