@@ -26,7 +26,7 @@ from islandflow_resources.tape_words import ForbiddenWords
 
 Numbers: TypeAlias = "np.ndarray[Any, Any]"
 
-MANIFEST_RANK, WORD, SCHEMA, COUNT, PARAMETERS, EVENTS, TRUTH_RANK, ORDER = range(8)
+WORD, SCHEMA, COUNT, PARAMETERS_RANK, EVENTS, TRUTH_RANK, ORDER = range(7)
 """In which order findings are told."""
 
 _HINTS: Final = ("move the tape away and make it again",)
@@ -44,6 +44,8 @@ class Finding(NamedTuple):
         Empty if it is about no table.
     group, row : int
         Row group and row of the table, −1 if it is about none.
+    first_row : int
+        Number of the group's first row in the table.
     """
 
     rank: int
@@ -51,6 +53,7 @@ class Finding(NamedTuple):
     table: str = ""
     group: int = -1
     row: int = -1
+    first_row: int = 0
 
 
 def finding(
@@ -88,6 +91,13 @@ class Rows(NamedTuple):
     def numbers(self, column: str) -> Numbers:
         """Values of a column of integers."""
         return numbers_of(self.table.column(column))
+
+    def differs(self, rank: int, code: str, said: str) -> Finding:
+        """A finding about one of the rows, nobody knows which."""
+        last = self.first_row + self.table.num_rows - 1
+        loc = f"{self.name}.parquet, row group {self.group}, rows {self.first_row} to {last}"
+        told = finding(rank, code, said, loc, self.name, self.group)
+        return told._replace(first_row=self.first_row)
 
     def found(self, rank: int, code: str, said: str, row: int) -> Finding:
         """A finding about one of the rows."""

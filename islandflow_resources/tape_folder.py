@@ -241,6 +241,7 @@ def _staged(
             done += batch.end_ns - batch.start_ns
             if progress is not None:
                 progress(done // _SECOND_NS, total // _SECOND_NS)
+        texts.list_contracts(source.contracts)
         bursts = source.burst_labels()
         files[BURST_LABELS.name].append(burst_table(bursts, texts))
         files[CONTRACTS.name].append(contract_table(source.contract_rows(), texts))

@@ -21,6 +21,7 @@ from contracts.tape_manifest import (
 )
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.stored_files import digest_of
 
 _INVALID: Final = "TAPE_MANIFEST_INVALID"
 _HINTS: Final = ("move the tape away and make it again",)
@@ -62,6 +63,11 @@ class TapePlace:
         """Bytes of a file, see `open`."""
         store, key = self._address(name)
         return store.get(key)
+
+    def digest(self, name: str) -> str:
+        """``blake3:…`` of the bytes of a file, see `open`."""
+        store, key = self._address(name)
+        return digest_of(store, key)
 
     def names(self) -> list[str]:
         """Names of all files beside the manifest, itself included."""

@@ -92,9 +92,8 @@ def burst_table(bursts: Columns, texts: TapeTexts) -> pa.Table:
 
 
 def contract_table(rows: Columns, texts: TapeTexts) -> pa.Table:
-    """Table of option contracts; their ids are texts already."""
-    ids = {"contract": _encoded(strings_of(list(rows["contract"])))}
-    return _table(CONTRACTS, rows, texts, ids)
+    """Table of option contracts, those that `texts` has been told of."""
+    return _table(CONTRACTS, rows, texts)
 
 
 def calendar_table(rows: Columns, texts: TapeTexts) -> pa.Table:

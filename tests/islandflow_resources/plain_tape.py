@@ -34,12 +34,8 @@ class PlainTape:
     def __init__(self, spec, seed, density=3):
         self.spec, self.seed, self.density = spec, seed, density
         self.position_ns = spec.start_ns
-        self._rows = _contract_rows(spec)
+        self.contracts, self._rows = _contracts(spec)
         self._bursts = []
-
-    @property
-    def contracts(self):
-        return list(self._rows["contract"])
 
     def contract_rows(self):
         return self._rows
@@ -128,7 +124,7 @@ class PlainTape:
         def whole(low, high, kind=np.int32):
             return rng.integers(low, high, count).astype(kind)
 
-        symbols, contracts = len(self.spec.universe), len(self._rows["contract"])
+        symbols, contracts = len(self.spec.universe), len(self.contracts)
         bid = whole(100, 50_000) * 100
         quote = {"bid_ticks": bid, "ask_ticks": bid + 100}
         quote |= {"bid_size": whole(1, 500), "ask_size": whole(1, 500)}
@@ -165,7 +161,7 @@ def _open(profile):
     return resolve(profile).start_ns
 
 
-def _contract_rows(spec):
+def _contracts(spec):
     rows = []
     for place, one in enumerate(spec.universe):
         for expiry in spec.sessions[0].expiries[:3]:
@@ -177,8 +173,8 @@ def _contract_rows(spec):
                     name = occ_id(Contract(one.symbol, day, right, strike))
                     rows.append((name, place, expiry.close_ns, strike, code))
     names, places, closes, strikes, rights = zip(*rows, strict=True)
-    return {
-        "contract": list(names),
+    return list(names), {
+        "contract": np.arange(len(names)),
         "symbol": np.array(places, np.int32),
         "expiry_ns": np.array(closes, np.int64),
         "strike_ticks": np.array(strikes, np.int32),
