@@ -24,6 +24,7 @@ from islandflow_jobs.cli_datasets import dataset
 from islandflow_jobs.cli_experiments import experiment
 from islandflow_jobs.cli_grids import grid
 from islandflow_jobs.cli_serve import serve
+from islandflow_jobs.cli_tapes import tape
 from islandflow_jobs.documents import all_loaded, all_valid, one_line, read_file
 from islandflow_resources.resource_set import ResourceSet
 
@@ -49,6 +50,7 @@ app.add_typer(grid, name="grid")
 app.add_typer(dataset, name="dataset")
 app.add_typer(experiment, name="experiment")
 app.add_typer(control, name="control")
+app.add_typer(tape, name="tape")
 app.add_typer(schema, name="schema")
 app.command()(serve)
 

@@ -1,0 +1,134 @@
+"""``islandflow tape …``: arguments in, lines out.
+
+What the commands do is ``tape_run``; exit codes are those of ``cli``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from contracts.market import MAX_SYMBOLS
+from contracts.tape import load_profile
+from islandflow_jobs import tape_run
+from islandflow_jobs.documents import all_loaded
+from islandflow_resources.resource_set import ResourceSet
+
+tape = typer.Typer(no_args_is_help=True, help="Synthetic sessions of options and equities.")
+
+Symbols = Annotated[
+    int | None, typer.Option(min=1, max=MAX_SYMBOLS, help="symbols of the default profile")
+]
+Instant = Annotated[
+    int | None, typer.Option("--start-ts", min=0, max=tape_run.MAX_INSTANT_NS, help="ns since 1970")
+]
+Folder = Annotated[
+    Path,
+    typer.Argument(help="folder of a tape, or of a single one", show_default=False),
+]
+
+
+@tape.command("make")
+def tape_make(
+    profile: Annotated[Path | None, typer.Option(help="profile document, complete")] = None,
+    seed_bundle: Annotated[
+        Path | None, typer.Option(help="document of seed, namespace and partition")
+    ] = None,
+    seed: Annotated[str | None, typer.Option(help="0 … 2^63 − 1, instead of a bundle")] = None,
+    seed_namespace: Annotated[str | None, typer.Option(help="with --seed [default]")] = None,
+    seed_partition: Annotated[str | None, typer.Option(help="with --seed [market]")] = None,
+    run_name: Annotated[str | None, typer.Option(help="what the tape is for, in words")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of tapes and labels")] = None,
+    run_id: Annotated[str | None, typer.Option(help="id of the run [run- and the tape]")] = None,
+    scenario_id: Annotated[str | None, typer.Option(help="scenario of the catalogue")] = None,
+    start_ts: Instant = None,
+    duration: Annotated[
+        int | None,
+        typer.Option(min=0, max=100_000_000, help="seconds, 0 to the last close [the profile's]"),
+    ] = None,
+    print_defaults: Annotated[
+        bool, typer.Option("--defaults", help="print the complete default profile, make nothing")
+    ] = False,
+    symbols: Symbols = None,
+) -> None:
+    """Make a tape and its labels; the same files for the same inputs."""
+    if print_defaults:
+        _print(tape_run.defaults(symbols))
+        return
+    wanted = tape_run.MakeRequest(
+        profile=profile,
+        seed_bundle=seed_bundle,
+        seed=seed,
+        seed_namespace=seed_namespace,
+        seed_partition=seed_partition,
+        run_name=run_name,
+        out=out,
+        run_id=run_id,
+        scenario_id=scenario_id,
+        start_ns=start_ts,
+        duration_s=duration,
+    )
+    files: list[Any] = [(tape_run.complete(wanted).profile, load_profile)]
+    if seed_bundle is not None:
+        files.append((seed_bundle, tape_run.load_bundle))
+    loaded: list[Any] = all_loaded(files)
+    bundle = loaded[1] if seed_bundle is not None else None
+    _print(tape_run.make(ResourceSet.from_environment(), wanted, loaded[0], bundle))
+
+
+@tape.command("verify")
+def tape_verify(
+    folder: Folder,
+    labels: Annotated[
+        Path | None, typer.Option(help="folder of its labels [labels beside tapes]")
+    ] = None,
+    without_labels: Annotated[
+        bool, typer.Option("--without-labels", help="leave the labels alone")
+    ] = False,
+) -> None:
+    """Prove a tape: every file against its manifest, words, order; 1 if something is wrong."""
+    resources = ResourceSet.from_environment()
+    _print(tape_run.verify(resources, folder, labels, with_labels=not without_labels))
+
+
+@tape.command("diff")
+def tape_diff(
+    one: Annotated[Path, typer.Argument(help="folder of a tape", show_default=False)],
+    other: Annotated[Path, typer.Argument(help="folder of another", show_default=False)],
+) -> None:
+    """Say which parameters of two tapes differ, and from which row on which stream does."""
+    _print(tape_run.diff(one, other))
+
+
+@tape.command("replay")
+def tape_replay(
+    folder: Annotated[Path, typer.Option(help="folder of a tape")],
+    stream: Annotated[
+        list[str] | None, typer.Option(help="stream, or all, options, nbbo, equities [all]")
+    ] = None,
+    start_ts: Instant = None,
+    end_ts: Annotated[
+        int | None, typer.Option(min=0, max=tape_run.MAX_INSTANT_NS, help="ns, excluded")
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0, help="seconds of the tape in one, 0 as fast as possible")
+    ] = 0.0,
+) -> None:
+    """Print the events of a tape in order, one JSON object a line."""
+    end_ns = tape_run.MAX_INSTANT_NS if end_ts is None else end_ts
+    _print(tape_run.replay(folder, stream or (), start_ts or 0, end_ns, speed))
+
+
+@tape.command("defaults")
+def tape_defaults(symbols: Symbols = None) -> None:
+    """Print the complete default profile, to start from."""
+    _print(tape_run.defaults(symbols))
+
+
+def _print(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
