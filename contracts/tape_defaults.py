@@ -196,7 +196,7 @@ FLOW: Final = FlowProfile(
     bursts_per_minute=5.0,
     decoys_per_burst=1.0,
     spacing_s=120.0,
-    impact_bps=0.05,
+    impact_bps=0.02,
 )
 CHAIN: Final = ChainProfile(dailies=4, weeklies=5, monthlies=3, strikes_each_side=10)
 SESSION: Final = SessionProfile(

@@ -26,6 +26,7 @@ from contracts.regime import (
     Regime,
 )
 from contracts.seeds import stream_id
+from engine.arrays import Floats
 from engine.rng import block_at
 
 STAY: Final = 0.6
@@ -154,11 +155,14 @@ def session_at(sessions: tuple[Session, ...], ns: int) -> int:
     return begun[-1] if begun else 0
 
 
-def picked(weights: np.ndarray[tuple[int], np.dtype[np.float64]], uniform: float) -> int:
+def picked(weights: Floats, uniform: float) -> int:
     """Place that a uniform draw picks, as likely as its weight."""
-    steps = np.cumsum(weights)
-    place = int(np.searchsorted(steps, uniform * steps[-1], side="right"))
-    return min(place, len(weights) - 1)
+    left = uniform * float(weights.sum())
+    for place, weight in enumerate(weights):
+        left -= float(weight)
+        if left < 0.0:
+            return place
+    return len(weights) - 1
 
 
 def family_weights(state: BucketState, control: SyntheticControlState) -> list[float]:

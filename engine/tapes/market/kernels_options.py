@@ -19,8 +19,8 @@ VENUES = 12
 BACKGROUND = 0
 _VENUE_STEP = 5
 _FRESH_NS = 700_000_000
-_PRESSURE_PER_USD = 2.5e-7
-_LEAN_PER_USD = 6e-7
+_PRESSURE_PER_USD = 8e-8
+_LEAN_PER_USD = 2e-7
 _MOST_USD = 400_000.0
 _MOST_LOTS = 5_000
 _DOLLAR_LOT = 100.0 / 10_000.0
@@ -165,7 +165,8 @@ def print_option(
         opens,
         package,
     )
-    usd = min(price * lots * _DOLLAR_LOT, _MOST_USD)
+    # who is quoted wide is moved by less
+    usd = world.facts[at.WIDTH] * min(price * lots * _DOLLAR_LOT, _MOST_USD)
     flow.reals[at.PRESSURE] += side * usd * _PRESSURE_PER_USD
     flow.reals[at.LEAN] += side * usd * _LEAN_PER_USD * (1 - 2 * contract[at.IS_PUT])
     return time_ns
