@@ -29,6 +29,7 @@ def main() -> None:
             campaigns,
             datasets,
             graph,
+            market_tapes,
             montecarlo,
             overfitting,
             paths,
@@ -38,7 +39,7 @@ def main() -> None:
         )
 
         kernels = (paths, backtest, montecarlo, overfitting)
-        live = (books, signals, serving)
+        live = (books, market_tapes, signals, serving)
         sections = [part.run() for part in (*kernels, tiers, datasets, *live, graph, campaigns)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (
