@@ -197,7 +197,7 @@ def background_order(flow: Flow, world: World, ts_ns: int) -> None:
     venue = int(w * VENUES)
     lots = lots_of(a, b)
     opens = 1 if x < 0.62 else 0
-    at_ns = flow.ints[at.LAST_NS] + 10_000 + int(400_000.0 * v)
+    at_ns = max(ts_ns, flow.ints[at.LAST_NS]) + 10_000 + int(400_000.0 * v)
     if kind < settings[at.SWEEPS]:
         walk_venues(flow, world, at_ns, place, where, side, lots, venue, opens)
         return

@@ -43,7 +43,8 @@ def draw(flow: Flow, world: World) -> tuple[float, float]:
 def stamped(flow: Flow, ts_ns: int) -> int:
     """The time that an event gets: as wanted, but after the one before and within its cell."""
     last = flow.ints[at.LAST_NS]
-    ts = max(ts_ns, last + 1)
+    # what was due at the very end of the cell before happens in this one
+    ts = max(ts_ns, last + 1, flow.ints[at.CELL_END_NS] - _SECOND_NS)
     # the end of a cell is for what follows one another by single nanoseconds
     if ts >= flow.ints[at.CELL_END_NS] - at.CROWDED_NS:
         ts = last + 1
