@@ -42,12 +42,11 @@ def draw(flow: Flow, world: World) -> tuple[float, float]:
 @inlined
 def stamped(flow: Flow, ts_ns: int) -> int:
     """The time that an event gets: as wanted, but after the one before and within its cell."""
-    last = flow.ints[at.LAST_NS]
+    end_ns = flow.ints[at.CELL_END_NS]
     # what was due at the very end of the cell before happens in this one
-    ts = max(ts_ns, last + 1, flow.ints[at.CELL_END_NS] - _SECOND_NS)
+    first_ns = max(flow.ints[at.LAST_NS] + 1, end_ns - _SECOND_NS)
     # the end of a cell is for what follows one another by single nanoseconds
-    if ts >= flow.ints[at.CELL_END_NS] - at.CROWDED_NS:
-        ts = last + 1
+    ts = max(first_ns, min(ts_ns, end_ns - at.CROWDED_NS))
     flow.ints[at.LAST_NS] = ts
     return int(ts)
 
