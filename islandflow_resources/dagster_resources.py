@@ -31,6 +31,7 @@ def dagster_resources() -> dict[str, dg.ResourceDefinition]:
     """Resource definitions by the names that assets ask for."""
     return {
         "store": dg.ResourceDefinition(lambda _: resource_set().store),
+        "labels_store": dg.ResourceDefinition(lambda _: resource_set().labels_store),
         "database": dg.ResourceDefinition(lambda _: resource_set().database),
         "engine_runtime": dg.ResourceDefinition(lambda _: resource_set().engine_runtime),
         "chunk_executor": dg.ResourceDefinition(lambda _: executor_of(resource_set())),

@@ -37,6 +37,10 @@ def process_environment(settings: Settings) -> dict[str, str]:
     if settings.s3 is None:
         return variables
     server = urlsplit(settings.database_url)
+    labels = settings.labels_s3
+    if labels is not None:
+        variables["ISLANDFLOW_S3_LABELS_ACCESS_KEY"] = labels.access_key
+        variables["ISLANDFLOW_S3_LABELS_SECRET_KEY"] = labels.secret_key
     return variables | {
         "DAGSTER_PG_HOST": server.hostname or "127.0.0.1",
         "DAGSTER_PG_PORT": str(server.port or 5432),

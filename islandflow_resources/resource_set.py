@@ -45,6 +45,15 @@ class ResourceSet:
         return S3Store(self.settings.s3)
 
     @cached_property
+    def labels_store(self) -> ObjectStore:
+        """Where the truth about tapes lies: the same place, opened with keys of its own if it has.
+
+        The keys need not be allowed to see anything but ``labels/``.
+        """
+        labels = self.settings.labels_s3
+        return self.store if labels is None else S3Store(labels)
+
+    @cached_property
     def database(self) -> Database:
         """The registry and results index; its tables are made by `Database.migrate`."""
         # Imported here: SQLAlchemy takes a second that many commands never need.

@@ -12,7 +12,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ MIN_MEMORY_MB = 64
 EXECUTORS = ("in_process", "multiprocess", "ray")
 PROMOTIONS = ("on", "dry_run")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LABELS_KEYS = ("ISLANDFLOW_S3_LABELS_ACCESS_KEY", "ISLANDFLOW_S3_LABELS_SECRET_KEY")
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
@@ -72,6 +73,16 @@ SETTINGS = (
     Setting("ISLANDFLOW_S3_SECRET_KEY", "", "services", "Secret key of the store.", secret=True),
     Setting("ISLANDFLOW_S3_REGION", "us-east-1", "", "Region that requests are signed for."),
     Setting(
+        "ISLANDFLOW_S3_LABELS_ACCESS_KEY",
+        "",
+        "",
+        "Access key of the truth about tapes, below labels/; that of the store if unset.",
+        secret=True,
+    ),
+    Setting(
+        "ISLANDFLOW_S3_LABELS_SECRET_KEY", "", "", "Secret key that belongs to it.", secret=True
+    ),
+    Setting(
         "ISLANDFLOW_DATABASE_URL",
         "",
         "services",
@@ -114,6 +125,21 @@ SETTINGS = (
 )
 
 _SERVICES = tuple(row.name for row in SETTINGS if row.required_with == "services")
+_TOGETHER = (
+    (
+        _SERVICES,
+        _SERVICES,
+        "the services profile is half configured",
+        "to work in the embedded profile",
+    ),
+    (
+        _LABELS_KEYS,
+        (*_LABELS_KEYS, *_SERVICES),
+        "the keys of labels are half configured",
+        "to use the keys of the store",
+    ),
+)
+"""Settings of which one asks for others, what is said if they miss, and what else to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +178,8 @@ class Settings:
         Empty if clients need none.
     instrument_config : str
         Path of the instrument's lock; empty for the one beside the packages.
+    labels_s3 : S3Settings or None
+        As `s3`, with the keys of the labels of tapes; None if they have none of their own.
     """
 
     profile: Profile
@@ -168,6 +196,7 @@ class Settings:
     alert_webhook: str = field(default="", repr=False)
     serve_token: str = field(default="", repr=False)
     instrument_config: str = ""
+    labels_s3: S3Settings | None = None
 
     @property
     def dagster_home(self) -> Path:
@@ -222,6 +251,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         alert_webhook=given.get("ISLANDFLOW_ALERT_WEBHOOK", ""),
         serve_token=given.get("ISLANDFLOW_SERVE_TOKEN", ""),
         instrument_config=_absolute(given.get("ISLANDFLOW_INSTRUMENT_CONFIG", "")),
+        labels_s3=_labels_s3(given),
     )
 
 
@@ -260,6 +290,13 @@ def _s3(given: Mapping[str, str]) -> S3Settings:
     )
 
 
+def _labels_s3(given: Mapping[str, str]) -> S3Settings | None:
+    if _LABELS_KEYS[0] not in given:
+        return None
+    access_key, secret_key = (given[name] for name in _LABELS_KEYS)
+    return replace(_s3(given), access_key=access_key, secret_key=secret_key)
+
+
 def _unknown(given: Mapping[str, str]) -> list[Problem]:
     known = [row.name for row in SETTINGS]
     problems: list[Problem] = []
@@ -273,22 +310,20 @@ def _unknown(given: Mapping[str, str]) -> list[Problem]:
 
 
 def _missing(given: Mapping[str, str]) -> list[Problem]:
-    present = [name for name in _SERVICES if name in given]
-    missing = [name for name in _SERVICES if name not in given]
-    if not present or not missing:
-        return []
-    return [
-        Problem(
-            "PROFILE_INCOMPLETE",
-            f"the services profile is half configured: {', '.join(present)} "
-            f"{'is' if len(present) == 1 else 'are'} set, missing: {', '.join(missing)}",
-            missing[0],
-            (
-                f"set {', '.join(missing)} as well",
-                f"or unset {', '.join(present)} to work in the embedded profile",
-            ),
+    problems: list[Problem] = []
+    for names, needed, what, otherwise in _TOGETHER:
+        present = [name for name in names if name in given]
+        missing = [name for name in needed if name not in given]
+        if not present or not missing:
+            continue
+        are = "is" if len(present) == 1 else "are"
+        said = f"{what}: {', '.join(present)} {are} set, missing: {', '.join(missing)}"
+        hints = (
+            f"set {', '.join(missing)} as well",
+            f"or unset {', '.join(present)} {otherwise}",
         )
-    ]
+        problems.append(Problem("PROFILE_INCOMPLETE", said, missing[0], hints))
+    return problems
 
 
 def _invalid(given: Mapping[str, str]) -> list[Problem]:

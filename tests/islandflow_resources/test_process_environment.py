@@ -32,7 +32,13 @@ def test_a_shell_reads_the_exported_lines_back_as_they_were():
     assert seen["DAGSTER_PG_DB"] == "flow_dagster"
 
 
-@pytest.mark.parametrize("environ", [{"ISLANDFLOW_HOME": "/data"}, SERVICES])
+LABELS = {
+    "ISLANDFLOW_S3_LABELS_ACCESS_KEY": "of-the-labels",
+    "ISLANDFLOW_S3_LABELS_SECRET_KEY": "their secret",
+}
+
+
+@pytest.mark.parametrize("environ", [{"ISLANDFLOW_HOME": "/data"}, SERVICES, SERVICES | LABELS])
 def test_a_child_under_the_exported_environment_has_the_same_settings(environ):
     settings = load_settings(environ)
     own = {k: v for k, v in process_environment(settings).items() if k.startswith("ISLANDFLOW_")}

@@ -27,6 +27,20 @@ def test_the_environment_alone_chooses_where_things_live(
     assert "postgresql" in repr(services.database)
 
 
+def test_labels_lie_in_the_same_place_and_are_opened_with_their_own_keys(
+    embedded_environment, services_environment
+):
+    embedded = ResourceSet.from_environment(own(embedded_environment))
+    assert embedded.labels_store is embedded.store
+    services = own(services_environment)
+    shared = ResourceSet.from_environment(services)
+    assert shared.labels_store is shared.store
+    labels = {"ISLANDFLOW_S3_LABELS_ACCESS_KEY": "k", "ISLANDFLOW_S3_LABELS_SECRET_KEY": "s"}
+    apart = ResourceSet.from_environment(services | labels)
+    assert apart.labels_store is not apart.store
+    assert apart.labels_store.root_uri == apart.store.root_uri
+
+
 def test_a_set_works_on_a_fresh_home_in_both_profiles(profile_environment):
     resources = ResourceSet.from_environment(own(profile_environment))
     resources.store.put_if_absent("a/b", b"1")

@@ -74,6 +74,33 @@ def test_a_half_configured_profile_is_refused_with_all_that_is_missing(present):
     assert any("unset" in hint for hint in error.hints)
 
 
+LABELS = {
+    "ISLANDFLOW_S3_LABELS_ACCESS_KEY": "the-labels-access-key",
+    "ISLANDFLOW_S3_LABELS_SECRET_KEY": "the labels' secret",
+}
+
+
+def test_labels_have_the_keys_of_the_store_unless_they_have_their_own():
+    assert load_settings(SERVICES).labels_s3 is None
+    settings = load_settings(SERVICES | LABELS)
+    assert settings.labels_s3.access_key == "the-labels-access-key"
+    assert settings.labels_s3.secret_key == "the labels' secret"
+    assert (settings.labels_s3.endpoint, settings.labels_s3.bucket) == (
+        settings.s3.endpoint,
+        settings.s3.bucket,
+    )
+    assert "labels" not in repr(settings.labels_s3)
+
+
+@pytest.mark.parametrize("present", sorted(LABELS))
+def test_keys_of_labels_that_are_not_whole_are_refused(present):
+    error = refused(SERVICES | {present: LABELS[present]})
+    [other] = set(LABELS) - {present}
+    assert (error.code, error.loc) == ("PROFILE_INCOMPLETE", other)
+    without = refused(LABELS)
+    assert set(SERVICES) <= set(without.message.partition("missing: ")[2].split(", "))
+
+
 def test_an_unknown_variable_is_refused_with_the_nearest_name():
     error = refused({"ISLANDFLOW_S3_BUKET": "lake"})
     assert error.code == "SETTING_UNKNOWN"
