@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,6 +38,14 @@ if TYPE_CHECKING:
     from islandflow_resources.tape_folder import TapeEvents
 
 MAX_INSTANT_NS: Final = 2**63 - 1
+_FLAGS: Final = {
+    "/seed": "--seed",
+    "/namespace": "--seed-namespace",
+    "/partition": "--seed-partition",
+    "/run_name": "--run-name",
+    "/run_id": "--run-id",
+    "/scenario_id": "--scenario-id",
+}
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -111,7 +120,8 @@ def make(
         If the request is incomplete, or the tape cannot be made or written.
     """
     wanted = complete(request)
-    seeds = bundle or _bundle(request)
+    with _flags_named():
+        seeds = bundle or _bundle(request)
     resources.engine_runtime.prepare()
     from islandflow_jobs.progress_bar import progress_bar
     from islandflow_resources import tape_sources
@@ -121,15 +131,17 @@ def make(
     from islandflow_resources.tape_folder import write_tape
     from islandflow_resources.tape_inputs import tape_inputs
 
-    inputs = tape_inputs(
-        profile,
-        _spec(resources, request, profile),
-        seeds,
-        tape_sources.generator_version(),
-        wanted.run_name,
-        run_id=request.run_id,
-        scenario_id=request.scenario_id,
-    )
+    spec = _spec(resources, request, profile)
+    with _flags_named():
+        inputs = tape_inputs(
+            profile,
+            spec,
+            seeds,
+            tape_sources.generator_version(),
+            wanted.run_name,
+            run_id=request.run_id,
+            scenario_id=request.scenario_id,
+        )
     _make_folder(wanted.out)
     store = FolderStore(wanted.out)
     with tempfile.TemporaryDirectory(prefix=".tape-", dir=wanted.out) as folder, progress_bar():
@@ -189,7 +201,7 @@ def diff(one: Path, other: Path) -> list[str]:
     from islandflow_resources.tape_places import local_place
 
     found = diff_tapes(local_place(one), local_place(other))
-    lines = [f"run{change.pointer}: {change.before}, {change.after}" for change in found.run]
+    lines = [f"manifest {change.pointer}: {change.before}, {change.after}" for change in found.run]
     lines += [
         f"parameter {change.pointer}: {change.before}, {change.after}"
         for change in found.parameters
@@ -241,6 +253,21 @@ def replay(
             **values,
         }
         yield json.dumps(line, separators=(",", ":"))
+
+
+@contextmanager
+def _flags_named() -> Iterator[None]:
+    """Let problems of what was given by flags name the flags, not fields of documents."""
+    try:
+        yield
+    except ContractError as error:
+        first, *others = [
+            Problem(one.code, one.message, _FLAGS.get(one.loc, one.loc), one.hints)
+            for one in error.problems
+        ]
+        raise ContractError(
+            first.code, first.message, first.loc, first.hints, tuple(others)
+        ) from error
 
 
 def _missing(request: MakeRequest) -> Iterator[Problem]:

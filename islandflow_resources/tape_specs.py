@@ -81,11 +81,12 @@ def _held(profile: TapeProfile, deployed: ControlLog | None) -> ControlLog:
 
 
 def _refuse_window(start: int, end: int, first: int, last: int) -> None:
-    hint = f"its sessions last from {first} to {last}, choose start and duration inside them"
-    if start % SECOND_NS:
-        hint = f"write {start // SECOND_NS * SECOND_NS}, a whole second"
-    elif first <= start < end <= last:
+    inside = first <= start < end <= last
+    if inside and not start % SECOND_NS:
         return
+    hint = f"its sessions last from {first} to {last}, choose start and duration inside them"
+    if inside:
+        hint = f"write {start // SECOND_NS * SECOND_NS}, a whole second"
     said = f"the tape would last from {start} to {end}"
     raise ContractError("TAPE_WINDOW_INVALID", said, "/session", (hint,))
 
