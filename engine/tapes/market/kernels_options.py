@@ -10,7 +10,14 @@ from __future__ import annotations
 from engine.jit import inlined, kernel
 from engine.mathx import exp, log
 from engine.tapes.market import layout as at
-from engine.tapes.market.kernels_quotes import quote_option, refresh, spoil_option, tick_at
+from engine.tapes.market.kernels_quotes import (
+    ceil_to_tick,
+    floor_to_tick,
+    quote_option,
+    refresh,
+    spoil_option,
+    tick_at,
+)
 from engine.tapes.market.kernels_rows import draw, write_option_print
 from engine.tapes.market.layout import Flow, World
 
@@ -87,15 +94,13 @@ def lots_of(u: float, v: float) -> int:
 
 
 @inlined
-def inside(bid: int, ask: int, tick: int, u: float) -> int:
+def inside(kind: float, bid: int, ask: int, u: float) -> int:
     """A price between bid and ask on the grid; 0 if there is none."""
-    steps = (ask - bid) // tick
-    if bid <= 0 or steps < 2:
+    if bid <= 0:
         return 0
-    middle = steps // 2
-    if steps % 2 == 1 and u < 0.5:
-        middle += 1
-    return bid + middle * tick
+    middle = 0.5 * (bid + ask)
+    price = ceil_to_tick(kind, middle) if u < 0.5 else floor_to_tick(kind, middle)
+    return price if bid < price < ask else 0
 
 
 @inlined
@@ -143,7 +148,7 @@ def print_option(
     u, v = draw(flow, world)
     price = 0
     if where == 0:
-        price = inside(bid, ask, tick_at(kind, float(bid)), u)
+        price = inside(kind, bid, ask, u)
     if price == 0:
         up = where > 0 or (where == 0 and side > 0) or bid <= 0
         price = ask if up else bid

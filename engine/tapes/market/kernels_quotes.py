@@ -50,6 +50,18 @@ def spread_of(flow: Flow, world: World, u: float) -> int:
     return max(1, int(usual * exp(stress) * (0.7 + 0.6 * u) + 0.5))
 
 
+@inlined
+def show_equity(flow: Flow, world: World, ts_ns: int, bid: int, ask: int) -> bool:
+    """Write a clean quote of the underlying; true if its mid has changed."""
+    ints = flow.ints
+    ints[at.IS_CLEAN] = 1
+    ints[at.BID], ints[at.ASK] = bid, ask
+    write_equity_quote(flow, world, ts_ns, bid, ask)
+    has_moved = ints[at.CLEAN_MID2] != bid + ask
+    ints[at.CLEAN_MID2] = bid + ask
+    return bool(has_moved)
+
+
 @kernel
 def quote_equity(flow: Flow, world: World, ts_ns: int, may_fail: bool) -> bool:
     """Quote the underlying anew; true if its clean mid has changed.
@@ -86,12 +98,7 @@ def quote_equity(flow: Flow, world: World, ts_ns: int, may_fail: bool) -> bool:
             ask = 0
         write_equity_quote(flow, world, ts_ns, bid, ask)
         return False
-    ints[at.IS_CLEAN] = 1
-    ints[at.BID], ints[at.ASK] = bid, ask
-    write_equity_quote(flow, world, ts_ns, bid, ask)
-    has_moved = ints[at.CLEAN_MID2] != bid + ask
-    ints[at.CLEAN_MID2] = bid + ask
-    return bool(has_moved)
+    return show_equity(flow, world, ts_ns, bid, ask)
 
 
 @inlined

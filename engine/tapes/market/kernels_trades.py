@@ -12,7 +12,7 @@ import math
 from engine.jit import inlined, kernel
 from engine.mathx import exp, log
 from engine.tapes.market import layout as at
-from engine.tapes.market.kernels_quotes import log_price, refresh
+from engine.tapes.market.kernels_quotes import is_due, log_price, refresh, show_equity, sweep
 from engine.tapes.market.kernels_rows import draw, write_equity_print
 from engine.tapes.market.layout import Flow, World
 
@@ -26,6 +26,7 @@ _MOST_CHILDREN = 4000
 _USUAL_SHARES = 120.0
 _MOST_SHARES = 50_000
 _GROUP = 8
+_EATEN, _EATEN_PER_SHARE = 0.22, 0.0004
 
 
 @inlined
@@ -95,8 +96,9 @@ def print_shares(
     if off:
         part = u / (world.facts[at.OFF_SHARE] * cells[at.OFF_FACTOR])
         shares = min(shares * 3 // 2 if part < 0.5 else shares, _MOST_SHARES)
-        is_late = v < settings[at.LATE]
-        delay_ns = int(1e8 - 3e9 * log(v / settings[at.LATE])) if is_late else 0
+        # only these are late, for all of them
+        late = settings[at.LATE] / (world.facts[at.OFF_SHARE] * cells[at.OFF_FACTOR])
+        delay_ns = int(1e8 - 3e9 * log(v / late)) if v < late else 0
         price = off_exchange_price(bid, ask, side, part)
         condition = ODD_LOT if shares < 100 else REGULAR
         return write_equity_print(
@@ -111,7 +113,7 @@ def print_shares(
 
 @inlined
 def amend(flow: Flow, world: World, ts_ns: int, v: float) -> None:
-    """Sometimes the last print is withdrawn or corrected a moment later."""
+    """Sometimes the last print is withdrawn or corrected a moment later, as `v` says."""
     settings = world.settings
     if v >= settings[at.CANCELLED] + settings[at.CORRECTED] or flow.rows[at.EP] == 0:
         return
@@ -154,12 +156,13 @@ def trade(flow: Flow, world: World, ts_ns: int) -> None:
     grows, where = draw(flow, world)
     venue = int(where * LIT_VENUES)
     at_ns = max(ts_ns, flow.ints[at.LAST_NS]) + 1
-    total, is_iso = 0, False
+    total, prints, is_iso = 0, 0, False
     for _ in range(_GROUP):
         a, b = draw(flow, world)
         shares = shares_of(world, a, b)
         print_shares(flow, world, at_ns, side, shares, venue, is_iso, BACKGROUND, 0)
         total += shares
+        prints += 1
         if grows >= at.GROUP_STAYS:
             break
         grows /= at.GROUP_STAYS
@@ -167,9 +170,20 @@ def trade(flow: Flow, world: World, ts_ns: int) -> None:
         venue, is_iso = (venue + 1) % LIT_VENUES, True
     impact_of(flow, world, side, float(total))
     moves, amends = draw(flow, world)
-    amend(flow, world, at_ns + 50_000, amends)
-    if moves < 0.16 + 0.00035 * min(total, 1000):
-        refresh(flow, world, flow.ints[at.LAST_NS] + 30_000 + int(4e5 * u), False)
+    if moves < _EATEN + _EATEN_PER_SHARE * min(total, 800):
+        eat(flow, world, flow.ints[at.LAST_NS] + 30_000 + int(4e5 * u), side, v)
+    amend(flow, world, flow.ints[at.LAST_NS] + 50_000, amends / prints)
+
+
+@inlined
+def eat(flow: Flow, world: World, ts_ns: int, side: int, u: float) -> None:
+    """A trade takes all that was at the touch: the next price is a little further away."""
+    bid, ask = flow.ints[at.BID], flow.ints[at.ASK]
+    step = _CENT * (1 + int(0.25 * u * (ask - bid) / _CENT))
+    bid, ask = (bid, ask + step) if side > 0 else (max(bid - step, _CENT), ask)
+    show_equity(flow, world, ts_ns, bid, ask)
+    if is_due(flow, world, ts_ns):
+        sweep(flow, world, flow.ints[at.LAST_NS])
 
 
 @kernel
