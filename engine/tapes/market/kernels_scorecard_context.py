@@ -7,11 +7,12 @@ scorecard, the audit and the leak test all look at prints with what is found her
 from __future__ import annotations
 
 from contracts.tape_columns import CENT_TICKS, TICKS_PER_DOLLAR
-from engine.arrays import Ints
+from engine.arrays import Floats, Ints
 from engine.jit import borrowed, inlined, kernel
 from engine.tapes.market import scorecard_options_layout as at
 from engine.tapes.market.kernels_scorecard import kind_of_quote, renew_usual
 from engine.tapes.market.scorecard_layout import QUOTES as CLEAN
+from engine.tapes.market.scorecard_layout import EquityRows
 from engine.tapes.market.scorecard_options_layout import OptionRows, OptionState
 
 
@@ -112,3 +113,32 @@ def see_context(given: OptionRows, standing: OptionState, held: Ints) -> None:
         see_quotes(state, given, (first, i), (before, j))
         if not is_last:
             write_held(state, given, k, held)
+
+
+@kernel
+def see_equity_context(rows: EquityRows, quotes: Ints, usual: Floats, held: Ints) -> None:
+    """Take equity quotes of a stretch, and write beside each print the last clean one.
+
+    Parameters
+    ----------
+    quotes : ndarray, shape (symbols, 2), int64
+        Bid and ask of the last clean quote; renewed.
+    usual : ndarray, shape (symbols,), float64
+        Usual spread, ticks; renewed.
+    held : ndarray, shape (prints, 2), int64
+        Overwritten.
+    """
+    i = 0
+    for k in range(rows.p_seq.shape[0] + 1):
+        is_last = k == rows.p_seq.shape[0]
+        while i < rows.q_seq.shape[0] and (is_last or rows.q_seq[i] < rows.p_seq[k]):
+            symbol, bid, ask = rows.q_symbol[i], rows.q_bid[i], rows.q_ask[i]
+            kind = kind_of_quote(bid, ask, float(usual[symbol]))
+            renew_usual(usual, symbol, bid, ask)
+            if kind == CLEAN:
+                quotes[symbol, 0] = bid
+                quotes[symbol, 1] = ask
+            i += 1
+        if not is_last:
+            held[k, 0] = quotes[rows.p_symbol[k], 0]
+            held[k, 1] = quotes[rows.p_symbol[k], 1]

@@ -146,7 +146,7 @@ def read_chains(
     """
     for c in range(state.contracts.shape[0]):
         contract = state.contracts[c]
-        spot = spots[contract[at.SYMBOL]]
+        spot = float(spots[contract[at.SYMBOL]])
         if spot <= 0.0 or contract[at.IV_PPM] <= 0 or not 0 < contract[at.BID] < contract[at.ASK]:
             continue
         strike, days = contract[at.STRIKE] / spot, (contract[at.EXPIRY_NS] - now_ns) / _DAY_NS
