@@ -1,8 +1,8 @@
 """The partitions of the graph, and which keys a run was asked for.
 
-``scenario`` × ``seed``, ``tape`` × ``seed``, ``campaign``, ``source``, ``pipeline`` and
-``dataset_campaign``, all dynamic: keys are added when such a thing is registered
-(``islandflow_jobs.registration``). Parameters and trials are rows, never partitions.
+``scenario`` × ``seed``, ``tape`` × ``seed`` (of orders), ``market`` × ``seed``, ``campaign``,
+``source``, ``pipeline`` and ``dataset_campaign``, all dynamic: keys are added when such a thing is
+registered (``islandflow_jobs.registration``). Parameters and trials are rows, never partitions.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ SCENARIO: Final = dg.DynamicPartitionsDefinition(name="scenario")
 SEED: Final = dg.DynamicPartitionsDefinition(name="seed")
 CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="campaign")
 TAPE: Final = dg.DynamicPartitionsDefinition(name="tape")
+MARKET: Final = dg.DynamicPartitionsDefinition(name="market")
 SOURCE: Final = dg.DynamicPartitionsDefinition(name="source")
 PIPELINE: Final = dg.DynamicPartitionsDefinition(name="pipeline")
 DATASET_CAMPAIGN: Final = dg.DynamicPartitionsDefinition(name="dataset_campaign")
 GRID: Final = dg.MultiPartitionsDefinition({"scenario": SCENARIO, "seed": SEED})
 TAPES: Final = dg.MultiPartitionsDefinition({"tape": TAPE, "seed": SEED})
+MARKETS: Final = dg.MultiPartitionsDefinition({"market": MARKET, "seed": SEED})
 
 _RANGE_START: Final = "dagster/asset_partition_range_start"
 _RANGE_END: Final = "dagster/asset_partition_range_end"
@@ -72,6 +74,22 @@ class TapeCell:
 
     def __str__(self) -> str:
         return f"{self.seed}|{self.tape_key}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class MarketCell:
+    """One synthetic market and seed."""
+
+    market_key: str
+    seed: int
+
+    @property
+    def key(self) -> dg.MultiPartitionKey:
+        """The cell as Dagster names it."""
+        return dg.MultiPartitionKey({"market": self.market_key, "seed": str(self.seed)})
+
+    def __str__(self) -> str:
+        return f"{self.market_key}|{self.seed}"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -161,6 +179,21 @@ def requested_tapes(context: dg.AssetExecutionContext) -> list[TapeCell]:
         assert isinstance(key, dg.MultiPartitionKey)
         parts = key.keys_by_dimension
         cells.append(TapeCell(parts["tape"], parse_seed(parts["seed"])))
+    return sorted(cells)
+
+
+def requested_markets(context: dg.AssetExecutionContext) -> list[MarketCell]:
+    """Synthetic markets that this step is to make, sorted, see `requested`."""
+    refuse_temporary(context.instance)
+    start, end = context.run.tags.get(_RANGE_START), context.run.tags.get(_RANGE_END)
+    if start is not None and start == end:
+        market_key, _, seed = start.partition("|")
+        return [MarketCell(market_key, parse_seed(seed))]
+    cells: list[MarketCell] = []
+    for key in context.partition_keys:
+        assert isinstance(key, dg.MultiPartitionKey)
+        parts = key.keys_by_dimension
+        cells.append(MarketCell(parts["market"], parse_seed(parts["seed"])))
     return sorted(cells)
 
 

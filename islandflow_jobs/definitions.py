@@ -23,6 +23,7 @@ from islandflow_assets.campaigns import (  # noqa: E402
     nothing_passed,
     trial_shares,
 )
+from islandflow_assets.control_state import control_state  # noqa: E402
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset  # noqa: E402
 from islandflow_assets.keys import (  # noqa: E402
     BACKTEST_SETTINGS,
@@ -33,6 +34,13 @@ from islandflow_assets.leaderboards import (  # noqa: E402
     backtest_summary,
     leaderboard,
     screening_leaderboard,
+)
+from islandflow_assets.market_tapes import (  # noqa: E402
+    market_session,
+    replay_plan,
+    tape,
+    tape_labels,
+    tape_manifest,
 )
 from islandflow_assets.pipeline_datasets import (  # noqa: E402
     dataset_campaign,
@@ -56,12 +64,15 @@ from islandflow_jobs.campaign_sensors import (  # noqa: E402
     promote_winners,
     start_campaigns,
 )
+from islandflow_jobs.control_sensors import follow_control  # noqa: E402
 from islandflow_jobs.dataset_sensors import start_dataset_campaigns  # noqa: E402
 from islandflow_jobs.instance import warn_without_home  # noqa: E402
 from islandflow_jobs.jobs import (  # noqa: E402
     books,
     campaign,
+    control,
     dataset_campaigns,
+    market_tapes,
     pipeline_datasets,
     promotion,
     recorded_books,
@@ -112,6 +123,12 @@ def build_definitions(
             recorded_grid_dataset,
             pipeline_dataset,
             dataset_campaign,
+            control_state,
+            tape,
+            market_session,
+            tape_labels,
+            tape_manifest,
+            replay_plan,
         ],
         jobs=[
             research,
@@ -124,6 +141,8 @@ def build_definitions(
             recorded_books,
             pipeline_datasets,
             dataset_campaigns,
+            market_tapes,
+            control,
             register_inbox,
         ],
         sensors=[
@@ -131,6 +150,7 @@ def build_definitions(
             start_campaigns,
             start_dataset_campaigns,
             promote_winners,
+            follow_control,
             alert_failures,
             alert_staleness,
         ],

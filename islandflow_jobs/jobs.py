@@ -1,4 +1,4 @@
-"""Jobs of research and its tiers, validation, campaigns, promotion, books, datasets, the inbox.
+"""Jobs of research, validation, campaigns, promotion, books, datasets, markets, and the inbox.
 
 The assets are ``islandflow_assets``; what starts the jobs is ``sensors``,
 ``schedules`` and ``cli``.
@@ -16,6 +16,7 @@ from contracts.mbo import load_mbo_spec
 from contracts.pipeline import load_dataset_campaign, load_pipeline
 from contracts.scenario import load_scenario
 from contracts.strategy import load_strategy
+from contracts.tape import load_profile
 from contracts.yaml_text import parse_text
 from islandflow_assets.backtests import backtest_result, screening_result
 from islandflow_assets.books import book_checkpoint, mbo_source, mbo_tape
@@ -26,8 +27,16 @@ from islandflow_assets.campaign_reports import (
     promotion_dossier,
 )
 from islandflow_assets.campaigns import campaign_trials, trial_shares
+from islandflow_assets.control_state import control_state
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset
 from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
+from islandflow_assets.market_tapes import (
+    market_session,
+    replay_plan,
+    tape,
+    tape_labels,
+    tape_manifest,
+)
 from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.pipeline_datasets import dataset_campaign, pipeline_dataset
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
@@ -38,6 +47,7 @@ from islandflow_jobs.executor import campaign_executor
 from islandflow_jobs.registration import (
     register_campaign,
     register_dataset_spec,
+    register_markets,
     register_scenarios,
     register_strategy,
     register_tapes,
@@ -45,11 +55,13 @@ from islandflow_jobs.registration import (
 from islandflow_resources.database import Database
 from islandflow_resources.failures import reported
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.tape_requests import TapeRequest
 
 SCENARIO_INBOX = "inbox/scenarios/"
 STRATEGY_INBOX = "inbox/strategies/"
 CAMPAIGN_INBOX = "inbox/campaigns/"
 TAPE_INBOX = "inbox/tapes/"
+MARKET_INBOX = "inbox/market_tapes/"
 PIPELINE_INBOX = "inbox/pipelines/"
 DATASET_INBOX = "inbox/datasets/"
 EXPERIMENT_INBOX = "inbox/experiments/"
@@ -58,6 +70,7 @@ INBOXES = (
     STRATEGY_INBOX,
     CAMPAIGN_INBOX,
     TAPE_INBOX,
+    MARKET_INBOX,
     PIPELINE_INBOX,
     DATASET_INBOX,
     EXPERIMENT_INBOX,
@@ -68,6 +81,7 @@ _OWN_FIELD = {
     STRATEGY_INBOX: "rules",
     CAMPAIGN_INBOX: "strategies",
     TAPE_INBOX: "scenario",
+    MARKET_INBOX: "universe",
     PIPELINE_INBOX: "capture",
     DATASET_INBOX: "base",
     EXPERIMENT_INBOX: "serving",
@@ -143,6 +157,18 @@ dataset_campaigns = dg.define_asset_job(
     description="All datasets of a registered campaign that are missing, the others verified.",
     executor_def=dg.in_process_executor,
 )
+market_tapes = dg.define_asset_job(
+    "market_tapes",
+    selection=[control_state, tape, market_session, tape_labels, tape_manifest, replay_plan],
+    description="Synthetic sessions of options and equities, for a range of market × seed.",
+    executor_def=dg.in_process_executor,
+)
+control = dg.define_asset_job(
+    "control",
+    selection=[control_state],
+    description="The control log of the deployment as it now stands.",
+    executor_def=dg.in_process_executor,
+)
 
 
 @dg.op
@@ -165,6 +191,10 @@ def register_documents(
         for key in store.keys(TAPE_INBOX):
             _register(
                 context, store, key, lambda data: _tape(store, database, context.instance, data)
+            )
+        for key in store.keys(MARKET_INBOX):
+            _register(
+                context, store, key, lambda data: _market(store, database, context.instance, data)
             )
         for key in (*store.keys(PIPELINE_INBOX), *store.keys(DATASET_INBOX)):
             _register(
@@ -201,6 +231,14 @@ def _strategy(database: Database, data: bytes) -> str:
 
 def _tape(store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes) -> str:
     [registered] = register_tapes(store, database, instance, [load_mbo_spec(data)])
+    return registered.key
+
+
+def _market(
+    store: ObjectStore, database: Database, instance: dg.DagsterInstance, data: bytes
+) -> str:
+    request = TapeRequest(load_profile(data))
+    [registered] = register_markets(store, database, instance, [request])
     return registered.key
 
 

@@ -20,6 +20,7 @@ from contracts.scenario import ScenarioSpec
 from contracts.strategy import StrategySpec
 from engine.dsl import compile_strategy
 from islandflow_resources.campaigns import AnyCampaign, ready_any, register
+from islandflow_resources.control_log import ControlLogStore
 from islandflow_resources.database import Database
 from islandflow_resources.dataset_campaigns import (
     ready_dataset_campaign,
@@ -32,6 +33,12 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.pipelines import ready_pipeline, register_pipeline
 from islandflow_resources.servings import ready_serving, register_serving
 from islandflow_resources.spec_registry import Entry
+from islandflow_resources.tape_requests import (
+    TapeRequest,
+    register_request,
+    register_tape,
+    resolved,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +120,33 @@ def register_tapes(
         Registered(spec.partition_key, register_spec(store, database, spec)) for spec in specs
     ]
     _add(instance, "tape", (one.key for one in registered))
+    return registered
+
+
+def register_markets(
+    store: ObjectStore,
+    database: Database,
+    instance: dg.DagsterInstance,
+    requests: Sequence[TapeRequest],
+) -> list[Registered]:
+    """Register requests of synthetic tapes, and what they mean now as partitions, with seeds.
+
+    Raises
+    ------
+    ContractError
+        With the first request that means no tape; nothing is written then.
+    """
+    follow = any(request.follows_deployment for request in requests)
+    log = ControlLogStore(database).log() if follow else None
+    tapes = [resolved(request, log) for request in requests]
+    registered: list[Registered] = []
+    for request, tape in zip(requests, tapes, strict=True):
+        new = register_request(store, database, request).new
+        entry = register_tape(store, database, tape)
+        registered.append(Registered(entry.key, new or entry.new))
+    _add(instance, "market", (one.key for one in registered))
+    pairs = zip(requests, tapes, strict=True)
+    add_seeds(instance, (seed for request, tape in pairs for seed in request.seeds_of(tape.spec)))
     return registered
 
 

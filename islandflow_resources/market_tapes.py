@@ -57,6 +57,9 @@ class MarketRef:
         )
         return replace(inputs, run_id=f"run-{inputs.tape_id}")
 
+    def __str__(self) -> str:
+        return f"{self.tape.key}|{self.seed}"
+
     @property
     def recipe(self) -> str:
         """Recipe digest, ``sha256:…``."""
@@ -208,9 +211,8 @@ def standing_tape(
     tape = find_market_tape(store, labels_store, database, ref)
     if tape is not None:
         return tape
-    named = f"{ref.tape.key}|{ref.seed}"
     hint = "make it: run the job market_tapes for its partition"
-    raise NotFoundError("TAPE_NOT_FOUND", f"there is no tape {named}", named, (hint,))
+    raise NotFoundError("TAPE_NOT_FOUND", f"there is no tape {ref}", str(ref), (hint,))
 
 
 def _row(tape: MarketTapeFiles, run_id: str) -> Artefact:

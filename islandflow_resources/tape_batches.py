@@ -140,9 +140,7 @@ class StoredBatches:
 
     def _places(self, names: pa.ChunkedArray) -> list[tuple[int, ...]]:
         """Symbols of each row as places in the universe."""
-        return [
-            tuple(self._symbols[name] for name in text.split()) for text in names.to_pylist()
-        ]
+        return [tuple(self._symbols[name] for name in text.split()) for text in names.to_pylist()]
 
 
 def _bits(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:

@@ -112,7 +112,9 @@ def compared(tape: MarketTapeFiles, engine: str) -> Document:
         if rows_digest(table, schema) == rows_digest(made[name], schema):
             continue
         differs = first_difference(table, made[name], schema)
-        told = f"{part.symbol} from {part.start_ns} on, row {differs.row if differs else 0} of {name}"
+        told = (
+            f"{part.symbol} from {part.start_ns} on, row {differs.row if differs else 0} of {name}"
+        )
         found["difference"] = f"{told}: {differs} when it is made again"
         found["loc"] = f"{name}.parquet, row group {part.group}"
         break

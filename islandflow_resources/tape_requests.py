@@ -57,8 +57,9 @@ class TapeRequest:
         return key_of(self.profile.id, document_digest(self.document()))
 
     def document(self) -> Document:
-        """The request as it is stored."""
-        return {"profile": self.profile.document(), "seeds": [str(seed) for seed in self.seeds]}
+        """The request as it is stored, every field of its profile written out."""
+        profile: Document = self.profile.model_dump(mode="json")
+        return {"profile": profile, "seeds": [str(seed) for seed in self.seeds]}
 
     def seeds_of(self, spec: TapeSpec) -> tuple[int, ...]:
         """The seeds of a spec that it means."""

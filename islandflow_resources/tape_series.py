@@ -117,8 +117,7 @@ class TapeSeries:
             "regimes": [REGIMES[code] if code >= 0 else None for code in self._regimes[starts]],
             "phases": [PHASES[code] if code >= 0 else None for code in self._phases[starts]],
             "levels": {
-                name: _numbers(row[starts])
-                for name, row in zip(_LEVELS, self._levels, strict=True)
+                name: _numbers(row[starts]) for name, row in zip(_LEVELS, self._levels, strict=True)
             },
             "focus": [self._focus[place] for place in starts.tolist()],
             "shares": _numbers(np.add.reduceat(self._shares, starts)),
@@ -160,8 +159,8 @@ class TapeSeries:
             if rows.size < LEAST_STRIKES:
                 continue
             rows = rows[np.argsort(chain.strike_ticks[rows], kind="stable")]
-            moneyness = np.log(chain.strike_ticks[rows] / spot)
-            volatility = self._iv[rows] * _PPM
+            moneyness = np.log(chain.strike_ticks[rows].astype(np.float64) / spot)
+            volatility = self._iv[rows].astype(np.float64) * _PPM
             curves.append(
                 {
                     "symbol": self._spec.symbols[slot],
@@ -186,9 +185,7 @@ class TapeSeries:
         return {
             "window_minutes": width,
             "times_ns": [str(ns) for ns in starts.tolist()],
-            "bursts": {
-                name: row.tolist() for name, row in zip(FAMILIES, counts, strict=True)
-            },
+            "bursts": {name: row.tolist() for name, row in zip(FAMILIES, counts, strict=True)},
         }
 
 
@@ -197,9 +194,7 @@ def _minutes(spec: TapeSpec) -> Ints:
     found = [
         minute
         for bucket in buckets_of(spec)
-        for minute in range(
-            bucket.start_ns // MINUTE_NS * MINUTE_NS, bucket.end_ns, MINUTE_NS
-        )
+        for minute in range(bucket.start_ns // MINUTE_NS * MINUTE_NS, bucket.end_ns, MINUTE_NS)
     ]
     return np.array(found, np.int64)
 
