@@ -21,12 +21,15 @@ from contracts import (
     costs,
     experiment,
     grid,
+    labels,
     manifest,
     mbo,
     pipeline,
     scenario,
     serving,
     strategy,
+    tape,
+    tape_manifest,
     validation,
 )
 from contracts.canonical import Document, Json
@@ -64,6 +67,18 @@ _SOURCES: Final[dict[str, _Source]] = {
         control.STATE_BEYOND_SCHEMA,
     ),
     "control_log": _Source(control.CONTROL_LOG, "0.1", "Control log", control.BEYOND_SCHEMA),
+    "tape_profile": _Source(tape.TAPE_PROFILE, "0.1", "Tape profile", tape.BEYOND_SCHEMA),
+    "tape_spec": _Source(tape.TAPE_SPEC, "0.1", "Tape", tape.SPEC_BEYOND_SCHEMA),
+    "seed_bundle": _Source(tape.SEED_BUNDLE, "0.1", "Seed bundle", ()),
+    "tape_manifest": _Source(
+        tape_manifest.TAPE_MANIFEST, "1", "Tape manifest", tape_manifest.BEYOND_SCHEMA
+    ),
+    "ground_truth_labels": _Source(
+        labels.GROUND_TRUTH_LABELS, "1", "Ground truth labels", labels.BEYOND_SCHEMA
+    ),
+    "expected_outputs": _Source(
+        labels.EXPECTED_OUTPUTS, "1", "Expected outputs", labels.OUTPUTS_BEYOND_SCHEMA
+    ),
     "pipeline": _Source(pipeline.PIPELINE, "0.1", "Pipeline", pipeline.BEYOND_SCHEMA),
     "dataset_campaign": _Source(
         pipeline.DATASET_CAMPAIGN, "0.1", "Campaign of datasets", pipeline.CAMPAIGN_BEYOND_SCHEMA

@@ -23,6 +23,7 @@ MAX_SYMBOLS: Final = 500
 Symbol = Annotated[str, Field(strict=True, pattern=r"^[A-Z][A-Z0-9]{0,5}$")]
 """One to six characters, so that it is the root of an OCC id."""
 Day = Annotated[str, Field(strict=True, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Flag = Annotated[bool, Field(strict=True)]
 Share = Annotated[Number, Field(ge=0, le=1)]
 
 
@@ -108,9 +109,9 @@ class Expiry(Model):
 
     date: Day
     close_ns: Nanoseconds
-    is_daily: bool
-    is_weekly: bool
-    is_monthly: bool
+    is_daily: Flag
+    is_weekly: Flag
+    is_monthly: Flag
 
 
 class Session(Model):

@@ -26,6 +26,7 @@ from contracts.market import (
     MAX_SYMBOLS,
     ChainProfile,
     Day,
+    Flag,
     Session,
     Share,
     Symbol,
@@ -187,7 +188,7 @@ class Injection(Model):
     symbol: Symbol
     at_s: Annotated[Integer, Field(ge=0, le=100_000_000)]
     notional_usd: Annotated[Number, Field(ge=100, le=1e9)]
-    is_decoy: bool
+    is_decoy: Flag
 
 
 class _Market(Model):
@@ -339,6 +340,11 @@ BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "universe: no symbol twice; strike_step_cents at most a quarter of start_price_cents",
     "injections: symbols of the universe, no id twice",
     "control: effective_ns ascends strictly and is a whole second",
+)
+
+SPEC_BEYOND_SCHEMA: Final[tuple[str, ...]] = (
+    *BEYOND_SCHEMA,
+    "start_ns and end_ns: whole seconds, from the first open to the last close, in order",
 )
 
 ORDER_BY: Final = ("ts", "ingest_ts", "seq", "trace_id")

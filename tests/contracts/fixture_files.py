@@ -19,12 +19,20 @@ from contracts.costs import COSTS
 from contracts.document import load
 from contracts.experiment import EXPERIMENT, SERVING, load_experiment, load_serving
 from contracts.grid import GRID_CONFIG, load_grid_config
+from contracts.labels import (
+    EXPECTED_OUTPUTS,
+    GROUND_TRUTH_LABELS,
+    load_expected_outputs,
+    load_labels,
+)
 from contracts.manifest import MANIFEST
 from contracts.mbo import MBO_SPEC, load_mbo_spec
 from contracts.pipeline import DATASET_CAMPAIGN, PIPELINE, load_dataset_campaign, load_pipeline
 from contracts.scenario import SCENARIO, load_scenario
 from contracts.serving import DOSSIER, PUBLISHED
 from contracts.strategy import STRATEGY, load_strategy
+from contracts.tape import SEED_BUNDLE, TAPE_PROFILE, TAPE_SPEC
+from contracts.tape_manifest import TAPE_MANIFEST, load_manifest
 from contracts.validation import MONTE_CARLO, WALK_FORWARD
 from contracts.yaml_text import parse_text
 from tests.architecture.sources import ROOT
@@ -63,6 +71,24 @@ KINDS = {
         _kind("mbo_specs", "mbo spec", "mbo_spec", MBO_SPEC, load_mbo_spec),
         _kind("control_states", "control", "control_state", CONTROL_STATE),
         _kind("control_logs", "control log", "control_log", CONTROL_LOG),
+        _kind("tape_profiles", "tape profile", "tape_profile", TAPE_PROFILE),
+        _kind("tape_specs", "tape spec", "tape_spec", TAPE_SPEC),
+        _kind("seed_bundles", "seed bundle", "seed_bundle", SEED_BUNDLE),
+        _kind("tape_manifests", "tape manifest", "tape_manifest", TAPE_MANIFEST, load_manifest),
+        _kind(
+            "ground_truth_labels",
+            "ground truth labels",
+            "ground_truth_labels",
+            GROUND_TRUTH_LABELS,
+            load_labels,
+        ),
+        _kind(
+            "expected_outputs",
+            "expected outputs",
+            "expected_outputs",
+            EXPECTED_OUTPUTS,
+            load_expected_outputs,
+        ),
         _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
         _kind(
             "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD

@@ -13,11 +13,14 @@ from contracts import (
     control,
     experiment,
     grid,
+    labels,
     mbo,
     pipeline,
     scenario,
     serving,
     strategy,
+    tape,
+    tape_manifest,
     validation,
 )
 from contracts.canonical import parse_document
@@ -82,10 +85,15 @@ def test_the_rules_beyond_a_schema_stand_beside_it():
         "pipeline": pipeline,
         "serving": experiment,
         "experiment": experiment,
+        "tape_profile": tape,
+        "tape_manifest": tape_manifest,
+        "ground_truth_labels": labels,
     }
     rules = {name: module.BEYOND_SCHEMA for name, module in modules.items()}
     rules["control_state"] = control.STATE_BEYOND_SCHEMA
     rules["dataset_campaign"] = pipeline.CAMPAIGN_BEYOND_SCHEMA
+    rules["tape_spec"] = tape.SPEC_BEYOND_SCHEMA
+    rules["expected_outputs"] = labels.OUTPUTS_BEYOND_SCHEMA
     for name, told in rules.items():
         schema: dict[str, Any] = schemas()[name]
         assert set(told) < set(schema["x-beyond-schema"])
@@ -163,9 +171,9 @@ def beyond(problem: Problem, parsed) -> bool:
     if problem.loc.endswith("/start_time"):
         value = at(parsed, problem.loc)
         return isinstance(value, str) and bool(INSTANT.fullmatch(value))
-    if problem.loc.endswith(("/seed", "/shared_seed", "/effective_ns")):
-        value = at(parsed, problem.loc)
-        return isinstance(value, str) and len(value) == 19
+    value = at(parsed, problem.loc)
+    if isinstance(value, str) and problem.code.endswith("VALUE_OUT_OF_RANGE"):
+        return len(value) == 19  # digits of an integer beyond 64 bits
     return problem.code.endswith("RULE_BROKEN")
 
 

@@ -151,7 +151,7 @@ class PlainTape:
         labels["stream"] = (kinds[is_print] == 3).astype(np.int8)
         labels["actor"], labels["side"] = np.zeros(count, np.int8), np.ones(count, np.int8)
         labels["is_open"] = np.ones(count, np.bool_)
-        if ns % (60 * SECOND_NS) == 0:
+        if count and ns % (60 * SECOND_NS) == 0:
             self._bursts.append(ns)
             labels["burst_id"][0] = len(self._bursts)
         return labels
