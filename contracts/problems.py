@@ -78,6 +78,12 @@ _PATTERNS: Final[Mapping[str, str]] = {
     "^[a-z0-9][a-z0-9_]{0,63}$": "write a letter a-z or a digit and up to 63 of a-z 0-9 _",
     "^[0-9]{4}-[0-9]{2}-[0-9]{2}$": "write a day as YYYY-MM-DD",
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": "write a time as HH:MM, from 00:00 to 23:59",
+    "^[A-Z][A-Z0-9]{0,5}$": "write a letter A-Z and up to 5 of A-Z 0-9",
+    "^[0-9a-f]{16}$": "write 16 lower-case hex digits",
+    "^[0-9A-Za-z._+-]{1,32}$": "write 1 to 32 of the characters a-z A-Z 0-9 . _ + -",
+    "^(tapes|labels)/[0-9a-f]{16}/[a-z_.]{1,64}$": "write tapes/ or labels/, an id, a file name",
+    "^label:[a-z0-9_:-]{1,160}$": "write label: and up to 160 of a-z 0-9 _ : -",
+    "^expected:[a-z0-9_:-]{1,160}$": "write expected: and up to 160 of a-z 0-9 _ : -",
     r"^\S(.*\S)?$": "write text in one line that neither begins nor ends with a blank",
 }
 _BOUNDS: Final[Mapping[str, str]] = {
