@@ -13,6 +13,7 @@ from typing import Any, Final
 import dagster as dg
 import numpy as np
 
+from contracts.control import FAMILIES
 from contracts.regime import REGIMES
 from engine.arrays import Floats
 from islandflow_assets.drawing import (
@@ -68,7 +69,7 @@ def session_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
     series : mapping
         As `TapeSeries.document` gives it.
     """
-    lines = {name: _change(prices) for name, prices in series["prices"].items()}
+    lines = {name: _change(series["prices"][name]) for name in series["symbols"]}
     known = {name: line for name, line in lines.items() if finite(line).size}
     if not known:
         return nothing(title)
@@ -101,7 +102,7 @@ def volume_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
             for k, value in enumerate(shares["shares"].tolist())
         )
     if "contracts" in shares:
-        shapes += _line(frame, shares["contracts"], COLOURS[1], middle=0.5)
+        shapes += _line(frame, shares["contracts"], COLOURS[1])
     keys = [
         (COLOURS[0], 1.0, f"shares {figure(totals['shares'], 'number')}"),
         (COLOURS[1], 1.0, f"option contracts {figure(totals['contracts'], 'number')}"),
@@ -163,16 +164,17 @@ def coverage_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
     frame = Frame(left, RIGHT, TOP, floor, (0.0, float(max(windows, 1))), (0.0, float(rows)))
     cells, words = "", ""
     width = (frame.right - frame.left) / max(windows, 1)
-    for row, (family, counts) in enumerate(bursts.items()):
+    for row, family in enumerate(FAMILIES):
+        counts = bursts[family]
         top = TOP + row * _CELL
         words += text(left - 6, top + 16, family, "end")
         for window, count in enumerate(counts):
             x = frame.across(float(window))
-            opacity = 0.0 if not most else 0.85 * count / most
+            opacity = 0.6 * count / most if count else 0.25
             cells += (
                 f'<rect class="cell" x="{x:.1f}" y="{top}" width="{width - 1:.1f}" '
                 f'height="{_CELL - 1}" fill="{COLOURS[0] if count else COLOURS[1]}" '
-                f'fill-opacity="{opacity if count else 0.25:.2f}"/>'
+                f'fill-opacity="{opacity:.2f}"/>'
             )
             if width >= 16:
                 cells += f"<g {FONT}>{text(x + width / 2, top + 16, str(count), 'middle')}</g>"
@@ -236,10 +238,10 @@ def _time_labels(frame: Frame, times_ns: Sequence[str], in_one: int = 1) -> str:
     return "".join(parts) + text(frame.right, frame.floor + 32, name, "end")
 
 
-def _line(frame: Frame, values: Floats, hue: str, middle: float = 0.0) -> str:
-    """A line through the values of evenly spaced places; those that are not finite are left out."""
+def _line(frame: Frame, values: Floats, hue: str) -> str:
+    """A line through the middles of evenly spaced places, without what is not finite."""
     known = np.flatnonzero(np.isfinite(values))
-    return _curve(frame, known.astype(np.float64) + middle, values[known], hue)
+    return _curve(frame, known.astype(np.float64) + 0.5, values[known], hue)
 
 
 def _curve(frame: Frame, x: Floats, y: Floats, hue: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any, cast
 import dagster as dg
 
 from contracts.canonical import Document
+from contracts.control import FAMILIES
 from contracts.tape_columns import BURST_LABELS, SESSION_STATES
 from contracts.tape_manifest import LABELS, MANIFEST, labels_key, tape_key
 from islandflow_assets.market_plots import (
@@ -85,7 +86,7 @@ def labels_metadata(store: ObjectStore, title: str, found: SoundTape) -> dict[st
     name = labels_key(tape.manifest.tape_id, f"{BURST_LABELS.name}.parquet")
     return {
         "coverage": coverage_chart(f"{title} · coverage", series),
-        "bursts": dg.MetadataValue.json({family: sum(of) for family, of in bursts.items()}),
+        "bursts": dg.MetadataValue.json({family: sum(bursts[family]) for family in FAMILIES}),
         "decoys_and_bursts": contract.tables.burst_labels.rows,
         "dagster/row_count": contract.tables.print_labels.rows,
         "labels": contract.label_count,

@@ -16,6 +16,7 @@ from contracts.tape_columns import STREAMS
 from engine.tapes.market.api import VERSION as TAPE_ENGINE
 from engine.tapes.market.arbitrage import ArbitrageAudit, ArbitrageReport
 from engine.tapes.market.audit import Audit, Finding
+from engine.tapes.market.leaks import Leak, LeakTest
 from engine.tapes.market.scorecard import Scorecard, Statistic
 from islandflow_resources.market_tapes import MarketTapeFiles
 from islandflow_resources.tape_batches import StoredBatches
@@ -43,18 +44,20 @@ def measured(tape: MarketTapeFiles) -> Document:
     """Every figure of a tape, and the series of its pictures."""
     spec = tape.ref.tape.spec
     stored = StoredBatches(tape.place, spec)
-    card, audit = Scorecard(spec), Audit(spec)
+    card, audit, leaks = Scorecard(spec), Audit(spec), LeakTest(spec)
     arbitrage = ArbitrageAudit(stored.contracts, len(spec.universe))
     series = TapeSeries(spec, stored.contracts)
     for batch in stored:
         card.add(batch, stored.contracts)
         audit.add(batch, stored.contracts)
+        leaks.add(batch, stored.contracts)
         arbitrage.add(batch.streams["equity_quotes"], batch.streams["option_nbbo"])
         series.add(batch)
     rows = card.rows("single")
     figures = [
         *_counted(tape),
         *(one for finding in audit.findings() for one in _of_fact(finding)),
+        *(_of_leak(one) for one in leaks.rows()),
         *_of_arbitrage(arbitrage.finish(), stored.contract_ids),
         *(_of_statistic("prints", one) for one in rows if one.name == _REFERENCES),
         *(_of_statistic("realism", one) for one in rows),
@@ -83,6 +86,13 @@ def _of_fact(one: Finding) -> Iterator[Json]:
     detail = f"first seq {one.first_seq}, row {one.first_row}" if one.violations else ""
     yield _figure(section, f"{name}_asked", one.rows)
     yield _figure(section, f"{name}_broken", one.violations, 0.0, 0.0, detail)
+
+
+def _of_leak(one: Leak) -> Document:
+    """How well a field tells who printed; chance may lift it over its limit a little."""
+    detail = f"standard error {one.deviation:.2g}"
+    name = f"{one.stream}_{one.field}_auc"
+    return {**_figure("labels", name, one.auc, high=one.limit, detail=detail), "ok": one.ok}
 
 
 def _of_arbitrage(report: ArbitrageReport, contracts: list[str]) -> Iterator[Json]:

@@ -110,6 +110,7 @@ class TapeSeries:
         return {
             "minutes": step,
             "times_ns": [str(ns) for ns in self._minutes[starts].tolist()],
+            "symbols": list(names),
             "prices": {
                 name: _numbers(_carried(row)[ends])
                 for name, row in zip(names, self._mids, strict=True)
