@@ -26,6 +26,7 @@ _MOST_CHILDREN = 4000
 _USUAL_SHARES = 120.0
 _MOST_SHARES = 50_000
 _GROUP = 8
+_HEDGE_SHARES = 2_500.0
 _EATEN, _EATEN_PER_SHARE = 0.22, 0.0004
 
 
@@ -193,13 +194,18 @@ def hedge(flow: Flow, world: World, ts_ns: int) -> None:
     left = flow.reals[at.TO_HEDGE]
     side = 1 if left > 0.0 else -1
     u, v = draw(flow, world)
-    shares = int(min(abs(left), 40.0 + abs(left) * (0.1 + 0.3 * u)))
+    # sizes and conditions are everybody's; only round lots grow with what there is to do
+    shares = shares_of(world, u, v)
+    if shares >= 100:
+        shares = int(shares * (1 + abs(left) // _HEDGE_SHARES))
+    shares = int(min(shares, abs(left)))
     if shares < 1:
         flow.reals[at.TO_HEDGE] = 0.0
         return
     flow.reals[at.TO_HEDGE] = left - side * shares
-    venue = int(v * LIT_VENUES)
-    print_shares(flow, world, ts_ns, side, shares, venue, False, HEDGE, flow.ints[at.HEDGED])
+    where, walks = draw(flow, world)
+    venue, is_iso = int(where * LIT_VENUES), walks < at.GROUP_STAYS
+    print_shares(flow, world, ts_ns, side, shares, venue, is_iso, HEDGE, flow.ints[at.HEDGED])
     impact_of(flow, world, side, float(shares))
     w, _ = draw(flow, world)
     if w < 0.4:

@@ -193,7 +193,7 @@ OPTION_BRANCHING: Final = 0.3
 IMPACT_KEPT: Final = 0.978  # share of the impact left after a second
 KNOWN_TOLD: Final = 0.0022  # share of what is known that becomes price in a second
 SPOT_TOLD: Final = 0.0005
-HEDGE_PER_S: Final = 0.8
+HEDGE_PER_S: Final = 1.2
 GROUP_STAYS: Final = 0.28
 """Probability that a trade walks on to another venue."""
 METAORDER_TAIL: Final = 1.5
