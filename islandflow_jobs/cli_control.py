@@ -1,7 +1,7 @@
 """``islandflow control …``: arguments in, lines out.
 
-What the commands do is ``control_run``; exit codes are those of ``cli``. Tapes of the synthetic
-market have their own module.
+What the commands do is ``control_run``, where the market stands ``control_status``; exit codes
+are those of ``cli``. Tapes of the synthetic market have their own module.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ContractError
-from islandflow_jobs import control_run
+from contracts.seeds import parse_seed
+from contracts.tape import load_profile
+from islandflow_jobs import control_run, control_status
 from islandflow_jobs.control_run import Asked, Flags
+from islandflow_jobs.control_status import StatusRequest
 from islandflow_jobs.documents import all_valid
 from islandflow_resources.resource_set import ResourceSet
 
@@ -88,6 +91,26 @@ def control_set(
 def control_history(as_json: AsJson = False) -> None:
     """Every revision, oldest first: from when on, who saved it, what it changed."""
     _print(control_run.history(ResourceSet.from_environment(), as_json=as_json))
+
+
+@control.command("status")
+def control_now(
+    as_json: AsJson = False,
+    profile: Annotated[
+        Path | None, typer.Option(help="profile document [the default one, on that day]")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="instant or nanoseconds [now, or where the live tape is]")
+    ] = None,
+    seed: Annotated[str | None, typer.Option(help="0 … 2^63 − 1 [the shared seed]")] = None,
+    live: Annotated[Path | None, typer.Option(help="folder of a live tape")] = None,
+) -> None:
+    """Where the market stands: phase, regime, focus, and which bursts were scheduled."""
+    at_ns = None if at is None else control_run.parse_moment(at, "--at")
+    number = None if seed is None else parse_seed(seed)
+    [document] = all_valid([profile], load_profile) if profile is not None else [None]
+    wanted = StatusRequest(document, at_ns, number, live)
+    _print(control_status.status(ResourceSet.from_environment(), wanted, as_json=as_json))
 
 
 def _refuse_contradiction(flags: Flags, file: Path | None, replace: Path | None) -> None:

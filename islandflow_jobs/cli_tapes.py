@@ -13,9 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from contracts.market import MAX_SYMBOLS
+from contracts.seeds import parse_seeds
 from contracts.tape import load_profile
-from islandflow_jobs import tape_run
-from islandflow_jobs.documents import all_loaded
+from islandflow_jobs import live_run, market_run, tape_run
+from islandflow_jobs.documents import all_loaded, all_valid
+from islandflow_jobs.live_voice import Voice
 from islandflow_resources.resource_set import ResourceSet
 
 tape = typer.Typer(no_args_is_help=True, help="Synthetic sessions of options and equities.")
@@ -123,10 +125,68 @@ def tape_replay(
     _print(tape_run.replay(folder, stream or (), start_ts or 0, end_ns, speed))
 
 
+@tape.command("register")
+def tape_register(
+    profiles: Annotated[
+        list[Path], typer.Argument(help="profile documents, complete", show_default=False)
+    ],
+    seeds: Annotated[
+        str, typer.Option(help="seeds to make, e.g. 1-5 or 1,2,7 [the control's shared seed]")
+    ] = "",
+) -> None:
+    """Register tapes as partitions of the graph; those that name the deployment follow its log."""
+    documents = all_valid(profiles, load_profile)
+    wanted = parse_seeds(seeds)
+    _print(market_run.register(ResourceSet.from_environment(), documents, wanted))
+
+
+@tape.command("live")
+def tape_live(
+    profile: Annotated[Path, typer.Option(help="profile document, complete")],
+    out: Annotated[Path, typer.Option(help="folder of the streams, tapes and labels")],
+    seed: Annotated[str | None, typer.Option(help="0 … 2^63 − 1")] = None,
+    seed_bundle: Annotated[Path | None, typer.Option(help="document, instead of a seed")] = None,
+    speed: Annotated[
+        float | None, typer.Option(help="seconds of the tape in one [1, or as begun]")
+    ] = None,
+    from_start: Annotated[
+        bool | None,
+        typer.Option(
+            "--from-start/--now",
+            help="begin at this moment, or keep to the wall's own time [if the session is open]",
+        ),
+    ] = None,
+    run_name: Annotated[str, typer.Option(help="what the tape is for")] = live_run.RUN_NAME,
+    seal: Annotated[
+        bool, typer.Option("--seal", help="at a signal, write what is made as a tape")
+    ] = False,
+) -> None:
+    """Pace a tape on the clock, in streams that grow; started again, it goes on."""
+    live_run.refuse_seeds(seed, seed_bundle)
+    files: list[Any] = [(profile, load_profile)]
+    if seed_bundle is not None:
+        files.append((seed_bundle, tape_run.load_bundle))
+    document, *bundles = all_loaded(files)
+    bundle = bundles[0] if bundles else live_run.bundle_of(seed or "")
+    request = live_run.LiveRequest(out, speed, from_start, run_name, seal)
+    voice = Voice(say=_say, warn=_warn)
+    live_run.run(ResourceSet.from_environment(), request, document, bundle, voice)
+
+
 @tape.command("defaults")
 def tape_defaults(symbols: Symbols = None) -> None:
     """Print the complete default profile, to start from."""
     _print(tape_run.defaults(symbols))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _warn(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _print(lines: Iterable[str]) -> None:

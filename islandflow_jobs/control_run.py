@@ -145,13 +145,13 @@ def parse_whole(data: bytes) -> SyntheticControlState:
     return replaced(parse_document(data, "control"))
 
 
-def parse_moment(text: str) -> int:
+def parse_moment(text: str, loc: str = "/effective_ns") -> int:
     """Nanoseconds since 1970 of an instant, or of decimal digits that say them.
 
     Raises
     ------
     ContractError
-        ``CONTROL_VALUE_INVALID`` at ``/effective_ns``.
+        ``CONTROL_VALUE_INVALID`` at `loc`.
     """
     if re.fullmatch(r"[0-9]{1,19}", text):
         return int(text)
@@ -161,7 +161,7 @@ def parse_moment(text: str) -> int:
         raise ContractError(
             "CONTROL_VALUE_INVALID",
             f"{text[:40]!r} is no time of whole seconds in a known zone",
-            "/effective_ns",
+            loc,
             ("write an instant such as 2026-03-02T14:30:00Z, or nanoseconds since 1970",),
         ) from None
     return int(moment.timestamp()) * SECOND_NS
