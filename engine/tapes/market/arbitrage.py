@@ -183,15 +183,14 @@ class ArbitrageAudit:
 
     def _first(self, kind: int) -> Violation:
         row = [int(value) for value in self._audit.first[kind]]
-        codes = row[at.F_CODES : at.F_SEQS]
-        places = [place for place, code in enumerate(codes) if code >= 0]
+        slots = [slot for slot in row[at.F_SLOTS : at.F_SEQS] if slot >= 0]
         return Violation(
             KINDS[kind],
             row[at.F_SYMBOL],
             row[at.F_SINCE_NS],
             row[at.F_EQUITY_SEQ],
-            tuple(codes[place] for place in places),
-            tuple(row[at.F_SEQS + place] for place in places),
+            tuple(int(self._audit.slots[slot, at.CODE]) for slot in slots),
+            tuple(row[at.F_SEQS : at.F_SEQS + len(slots)]),
             float(self._audit.excess[kind]),
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.arrays import Floats, Ints
-from engine.jit import inlined, kernel
+from engine.jit import borrowed, inlined, kernel
 
 Codes: TypeAlias = npt.NDArray[np.int32]
 
@@ -49,12 +49,8 @@ TALLIES: Final = 5
 
 CHECKED, VIOLATED = 0, 1
 
-# --- Columns of the first violation of a kind; contracts and numbers of up to three quotes.
-F_SINCE_NS: Final = 0
-F_SYMBOL: Final = 1
-F_EQUITY_SEQ: Final = 2
-F_CODES: Final = 3
-F_SEQS: Final = 6
+# --- Columns of the first violation of a kind: up to three slots, −1 for none, and their quotes.
+F_SINCE_NS, F_SYMBOL, F_EQUITY_SEQ, F_SLOTS, F_SEQS = 0, 1, 2, 3, 6
 FIRST_COLUMNS: Final = 9
 
 MOST_SPREADS: Final = 8
@@ -103,10 +99,24 @@ class Audit(NamedTuple):
 
 
 @inlined
+def lent(audit: Audit) -> Audit:
+    """The same arrays, their references not counted."""
+    slots, slot_of, quotes = borrowed(audit.slots), borrowed(audit.slot_of), borrowed(audit.quotes)
+    markets, fresh, order = borrowed(audit.markets), borrowed(audit.fresh), borrowed(audit.order)
+    hull, dearest, counts = borrowed(audit.hull), borrowed(audit.dearest), borrowed(audit.counts)
+    tallies, first, excess = borrowed(audit.tallies), borrowed(audit.first), borrowed(audit.excess)
+    return Audit(
+        slots, slot_of, quotes, markets, fresh, order, hull, dearest, counts, tallies, first, excess
+    )
+
+
+@inlined
 def _is_usable(audit: Audit, slot: int, epoch: int) -> bool:
     """Whether the last quote of a slot is fresh and clean."""
-    quote = audit.quotes[slot]
-    return bool(quote[EPOCH] == epoch and quote[BID] >= 0 and quote[BID] < quote[ASK])
+    if audit.quotes[slot, EPOCH] != epoch:
+        return False
+    bid = audit.quotes[slot, BID]
+    return bool(bid >= 0 and bid < audit.quotes[slot, ASK])
 
 
 @kernel
@@ -115,24 +125,26 @@ def _found(audit: Audit, kind: int, symbol: int, excess: float, a: int, b: int, 
     audit.counts[kind, VIOLATED] += 1
     if audit.counts[kind, VIOLATED] > 1:
         return
-    row, market = audit.first[kind], audit.markets[symbol]
-    row[F_SINCE_NS], row[F_SYMBOL], row[F_EQUITY_SEQ] = market[M_SINCE_NS], symbol, market[SEQ]
-    for place, slot in enumerate((a, b, c)):
+    audit.first[kind, F_SINCE_NS] = audit.markets[symbol, M_SINCE_NS]
+    audit.first[kind, F_EQUITY_SEQ] = audit.markets[symbol, SEQ]
+    audit.first[kind, F_SYMBOL] = symbol
+    audit.first[kind, F_SLOTS], audit.first[kind, F_SLOTS + 1] = a, b
+    audit.first[kind, F_SLOTS + 2] = c
+    for place in range(3):
+        slot = audit.first[kind, F_SLOTS + place]
         if slot >= 0:
-            row[F_CODES + place] = audit.slots[slot, CODE]
-            row[F_SEQS + place] = audit.quotes[slot, SEQ]
+            audit.first[kind, F_SEQS + place] = audit.quotes[slot, SEQ]
     audit.excess[kind] = excess
 
 
 @inlined
 def _ordered(audit: Audit, symbol: int) -> int:
     """Put the slots of a symbol that can be compared into `order`; how many they are."""
-    market = audit.markets[symbol]
-    epoch, first, many = market[M_EPOCH], market[M_FIRST], market[M_FRESH]
-    order = audit.order
+    epoch, order = audit.markets[symbol, M_EPOCH], audit.order
+    first, many = audit.markets[symbol, M_FIRST], audit.markets[symbol, M_FRESH]
     count = 0
     if many > _FEW:
-        for slot in range(first, market[M_LAST]):
+        for slot in range(first, audit.markets[symbol, M_LAST]):
             if _is_usable(audit, slot, epoch):
                 order[count] = slot
                 count += 1
@@ -160,11 +172,8 @@ def _check_verticals(audit: Audit, symbol: int, start: int, stop: int) -> None:
     gain = audit.quotes[sell, BID] + (1 - is_put) * audit.slots[sell, STRIKE]
     for place in range(start + 1, stop):
         slot = audit.order[place]
-        bid, ask, strike = (
-            audit.quotes[slot, BID],
-            audit.quotes[slot, ASK],
-            audit.slots[slot, STRIKE],
-        )
+        bid, ask = audit.quotes[slot, BID], audit.quotes[slot, ASK]
+        strike = audit.slots[slot, STRIKE]
         own_gain, own_cost = bid - is_put * strike, ask + (1 - is_put) * strike
         if own_gain > cost:
             _found(audit, kind_sold, symbol, float(own_gain - cost), slot, buy, -1)
@@ -245,69 +254,75 @@ def _check_calendar(audit: Audit, symbol: int, slot: int) -> None:
 @inlined
 def _check_parity(audit: Audit, symbol: int, call: int, put: int) -> None:
     """Compare a call less a put with the underlying less the strike, both ways."""
-    market, strike = audit.markets[symbol], audit.slots[call, STRIKE]
+    strike, quotes = audit.slots[call, STRIKE], audit.quotes
     audit.counts[PARITY, CHECKED] += 1
-    sold, bought = audit.quotes[call], audit.quotes[put]
-    excess = sold[BID] - bought[ASK] - (market[ASK] - strike)
-    if sold[BID] > 0 and excess > 0:
+    excess = quotes[call, BID] - quotes[put, ASK] - (audit.markets[symbol, ASK] - strike)
+    if quotes[call, BID] > 0 and excess > 0:
         _found(audit, PARITY, symbol, float(excess), call, put, -1)
         return
-    excess = market[BID] - strike - (sold[ASK] - bought[BID])
-    if bought[BID] > 0 and excess > 0:
+    excess = audit.markets[symbol, BID] - strike - (quotes[call, ASK] - quotes[put, BID])
+    if quotes[put, BID] > 0 and excess > 0:
         _found(audit, PARITY, symbol, float(excess), call, put, -1)
 
 
 @inlined
 def _check_bounds(audit: Audit, symbol: int, slot: int) -> None:
     """Compare a contract with its exercise, and with the most it can ever pay."""
-    market, strike = audit.markets[symbol], audit.slots[slot, STRIKE]
+    low, high = audit.markets[symbol, BID], audit.markets[symbol, ASK]
+    strike = audit.slots[slot, STRIKE]
     bid, ask = audit.quotes[slot, BID], audit.quotes[slot, ASK]
     audit.counts[BOUNDS, CHECKED] += 1
     if audit.slots[slot, IS_PUT] == 1:
-        excess = max(strike - market[ASK] - ask, bid - strike)
+        excess = max(strike - high - ask, bid - strike)
     else:
-        excess = max(market[BID] - strike - ask, bid - market[ASK])
+        excess = max(low - strike - ask, bid - high)
     if excess > 0:
         _found(audit, BOUNDS, symbol, float(excess), slot, -1, -1)
+
+
+@inlined
+def _check_chain(audit: Audit, symbol: int) -> None:
+    """Check all that is fresh of a symbol."""
+    count = _ordered(audit, symbol)
+    audit.tallies[SNAPSHOTS] += 1 if count > 0 else 0
+    start = 0
+    while start < count:
+        group = audit.slots[audit.order[start], GROUP]
+        stop = start + 1
+        while stop < count and audit.slots[audit.order[stop], GROUP] == group:
+            stop += 1
+        _check_verticals(audit, symbol, start, stop)
+        _check_butterflies(audit, symbol, start, stop)
+        start = stop
+    for place in range(count):
+        slot = audit.order[place]
+        _check_bounds(audit, symbol, slot)
+        _check_calendar(audit, symbol, slot)
+        twin = audit.slots[slot, TWIN]
+        if audit.slots[slot, IS_PUT] == 1 or twin < 0:
+            continue
+        if _is_usable(audit, twin, audit.markets[symbol, M_EPOCH]):
+            _check_parity(audit, symbol, slot, twin)
 
 
 @kernel
 def close_snapshot(audit: Audit, symbol: int) -> None:
     """Check what is fresh of a symbol, and let it be fresh no more."""
-    market = audit.markets[symbol]
-    if market[M_FRESH] > 0:
-        count = _ordered(audit, symbol)
-        audit.tallies[SNAPSHOTS] += 1 if count > 0 else 0
-        start = 0
-        while start < count:
-            group = audit.slots[audit.order[start], GROUP]
-            stop = start + 1
-            while stop < count and audit.slots[audit.order[stop], GROUP] == group:
-                stop += 1
-            _check_verticals(audit, symbol, start, stop)
-            _check_butterflies(audit, symbol, start, stop)
-            start = stop
-        for place in range(count):
-            slot = audit.order[place]
-            _check_bounds(audit, symbol, slot)
-            _check_calendar(audit, symbol, slot)
-            twin = audit.slots[slot, TWIN]
-            if audit.slots[slot, IS_PUT] == 1 or twin < 0:
-                continue
-            if _is_usable(audit, twin, market[M_EPOCH]):
-                _check_parity(audit, symbol, slot, twin)
-    market[M_FRESH] = 0
-    market[M_EPOCH] += 1
+    if audit.markets[symbol, M_FRESH] > 0:
+        _check_chain(lent(audit), symbol)
+    audit.markets[symbol, M_FRESH] = 0
+    audit.markets[symbol, M_EPOCH] += 1
 
 
 @inlined
-def _has_usual_spread(market: Ints, spread: int) -> bool:
+def _has_usual_spread(audit: Audit, symbol: int, spread: int) -> bool:
     """Whether a spread is not far above the usual one, which it moves in either case."""
     spread *= _SPREAD_UNIT
-    if market[M_USUAL] == 0:
-        market[M_USUAL] = spread
-    most = MOST_SPREADS * market[M_USUAL]
-    market[M_USUAL] += (min(spread, most) - market[M_USUAL]) // SPREAD_QUOTES
+    usual = audit.markets[symbol, M_USUAL]
+    if usual == 0:
+        usual = spread
+    most = MOST_SPREADS * usual
+    audit.markets[symbol, M_USUAL] = usual + (min(spread, most) - usual) // SPREAD_QUOTES
     return bool(spread <= most)
 
 
@@ -315,14 +330,15 @@ def _has_usual_spread(market: Ints, spread: int) -> bool:
 def _take_equity(audit: Audit, symbol: int, ts_ns: int, seq: int, bid: int, ask: int) -> None:
     """Take a quote of an underlying; if its mid moves, what was fresh is checked before."""
     audit.tallies[EQUITY_QUOTES] += 1
-    market = audit.markets[symbol]
-    if not (bid > 0 and bid < ask) or not _has_usual_spread(market, ask - bid):
+    if bid <= 0 or bid >= ask or not _has_usual_spread(audit, symbol, ask - bid):
         audit.tallies[UNCLEAN_EQUITIES] += 1
         return
-    if market[M_EPOCH] == 0 or bid + ask != market[BID] + market[ASK]:
+    markets = audit.markets
+    has_moved = bid + ask != markets[symbol, BID] + markets[symbol, ASK]
+    if has_moved or markets[symbol, M_EPOCH] == 0:
         close_snapshot(audit, symbol)
-        market[M_SINCE_NS] = ts_ns
-    market[BID], market[ASK], market[SEQ] = bid, ask, seq
+        markets[symbol, M_SINCE_NS] = ts_ns
+    markets[symbol, BID], markets[symbol, ASK], markets[symbol, SEQ] = bid, ask, seq
 
 
 @inlined
@@ -330,14 +346,16 @@ def _take_option(audit: Audit, code: int, seq: int, bid: int, ask: int) -> None:
     """Take a quote of a contract, clean or not: it is the one that stands."""
     audit.tallies[OPTION_QUOTES] += 1
     audit.tallies[UNCLEAN_OPTIONS] += 0 if bid >= 0 and bid < ask else 1
-    slot = audit.slot_of[code]
-    market, quote = audit.markets[audit.slots[slot, SYMBOL]], audit.quotes[slot]
-    if market[M_EPOCH] == 0:
+    slot, quotes, markets = audit.slot_of[code], audit.quotes, audit.markets
+    symbol = audit.slots[slot, SYMBOL]
+    epoch = markets[symbol, M_EPOCH]
+    if epoch == 0:
         return
-    if quote[EPOCH] != market[M_EPOCH]:
-        audit.fresh[market[M_FIRST] + market[M_FRESH]] = slot
-        market[M_FRESH] += 1
-    quote[BID], quote[ASK], quote[SEQ], quote[EPOCH] = bid, ask, seq, market[M_EPOCH]
+    if quotes[slot, EPOCH] != epoch:
+        audit.fresh[markets[symbol, M_FIRST] + markets[symbol, M_FRESH]] = slot
+        markets[symbol, M_FRESH] += 1
+    quotes[slot, BID], quotes[slot, ASK] = bid, ask
+    quotes[slot, SEQ], quotes[slot, EPOCH] = seq, epoch
 
 
 class Rows(NamedTuple):
@@ -362,28 +380,19 @@ class Rows(NamedTuple):
 @kernel
 def take(audit: Audit, equities: Rows, options: Rows) -> None:
     """Take two streams in the order of their time, then of their numbers."""
+    own = lent(audit)
     i = j = 0
-    while i < equities.ts_ns.shape[0] or j < options.ts_ns.shape[0]:
-        if j == options.ts_ns.shape[0]:
-            is_equity = True
-        elif i == equities.ts_ns.shape[0]:
-            is_equity = False
-        elif equities.ts_ns[i] == options.ts_ns[j]:
-            is_equity = equities.seq[i] < options.seq[j]
-        else:
-            is_equity = equities.ts_ns[i] < options.ts_ns[j]
+    equity_rows, option_rows = equities.ts_ns.shape[0], options.ts_ns.shape[0]
+    while i < equity_rows or j < option_rows:
+        is_equity = j == option_rows
+        if i < equity_rows and j < option_rows:
+            later_ns = options.ts_ns[j] - equities.ts_ns[i]
+            is_equity = later_ns > 0 or (later_ns == 0 and equities.seq[i] < options.seq[j])
         if is_equity:
-            _take_equity(
-                audit,
-                equities.code[i],
-                equities.ts_ns[i],
-                equities.seq[i],
-                int(equities.bid[i]),
-                int(equities.ask[i]),
-            )
+            bid, ask = int(equities.bid[i]), int(equities.ask[i])
+            _take_equity(own, equities.code[i], equities.ts_ns[i], equities.seq[i], bid, ask)
             i += 1
         else:
-            _take_option(
-                audit, options.code[j], options.seq[j], int(options.bid[j]), int(options.ask[j])
-            )
+            bid, ask = int(options.bid[j]), int(options.ask[j])
+            _take_option(own, options.code[j], options.seq[j], bid, ask)
             j += 1
