@@ -95,12 +95,15 @@ class TableReader:
 
     def __init__(self, source: BinaryIO, name: str, schema: TableSchema) -> None:
         self.name, self.schema = name, schema
-        codes = [column.name for column in schema.columns if column.kind == "string"]
+        texts = [column.name for column in schema.columns if column.kind == "string"]
         with _readable(name, "the whole file"):
+            found = pq.read_metadata(source)
             self._file = pq.ParquetFile(
-                source, read_dictionary=codes, page_checksum_verification=True
+                source,
+                metadata=found,
+                read_dictionary=[text for text in texts if text in found.schema.names],
+                page_checksum_verification=True,
             )
-            found = self._file.metadata
             groups = range(found.num_row_groups)
             self.group_rows = tuple(found.row_group(group).num_rows for group in groups)
             self.arrow_schema = self._file.schema_arrow
