@@ -10,6 +10,7 @@ the cause of what they look like.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -140,7 +141,7 @@ class Schedule:
     def scheduled(self, since_ns: int, until_ns: int) -> dict[str, int]:
         """How many bursts of each profile were scheduled in ``since_ns ≤ t < until_ns``."""
         return {
-            family: sum(since_ns <= one < until_ns for one in times)
+            family: bisect_left(times, until_ns) - bisect_left(times, since_ns)
             for family, times in self._seen.items()
         }
 
@@ -181,7 +182,7 @@ class Schedule:
             while times and times[0] < at_ns - 3_600 * _SECOND_NS:
                 times.pop(0)
         counts = {
-            family: sum(one >= since for one in times) for family, times in self._seen.items()
+            family: len(times) - bisect_left(times, since) for family, times in self._seen.items()
         }
         most = max(counts.values())
         if not control.coverage_assist or most == 0:
