@@ -5,12 +5,11 @@ For the parameters of tapes; what that does to their events is ``tape_diff``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from contracts.canonical import Json, pointer
+from contracts.canonical import Json, canonical_json, pointer
 
 MAX_SHOWN: Final = 60
 
@@ -61,12 +60,14 @@ def _changes(
         pairs = zip_longest(before, after, fillvalue=_NOTHING)
         for index, (mine, theirs) in enumerate(pairs):
             yield from _changes(mine, theirs, (*path, index))
-    elif type(before) is not type(after) or before != after:
+    elif _text(before) != _text(after):
         yield Change(pointer(path), _shown(before), _shown(after))
 
 
+def _text(value: Json | _Nothing) -> str:
+    return "nothing" if isinstance(value, _Nothing) else canonical_json(value).decode()
+
+
 def _shown(value: Json | _Nothing) -> str:
-    if isinstance(value, _Nothing):
-        return "nothing"
-    text = json.dumps(value, ensure_ascii=False)
+    text = _text(value)
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"

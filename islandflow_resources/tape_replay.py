@@ -172,13 +172,14 @@ def _batches(
     with ExitStack() as opened:
         readers = {name: _reader(opened, place, name) for name in names}
         for group, first_ns in enumerate(manifest.event_hashes.row_group_starts_ns):
-            if first_ns + BUCKET_NS <= start_ns or first_ns >= end_ns:
+            if (first_ns // BUCKET_NS + 1) * BUCKET_NS <= start_ns or first_ns >= end_ns:
                 continue
             tables = {
                 name: _within(_rows(reader, manifest, name, group), start_ns, end_ns)
                 for name, reader in readers.items()
             }
-            yield _merged(tables)
+            if any(table.num_rows for table in tables.values()):
+                yield _merged(tables)
 
 
 def _reader(opened: ExitStack, place: TapePlace, name: str) -> TableReader:
