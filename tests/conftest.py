@@ -30,19 +30,32 @@ settings.register_profile("islandflow", deadline=None, print_blob=True)
 settings.load_profile("islandflow")
 
 
-# The kernels of books, grids and tapes take a minute to compile: one worker does it for all.
-_BOOKS = re.compile(
-    r"tests/(engine/(book|grid|signals|tapes)/|islandflow_jobs/serve/|frontend/|islandflow_\w+/test_(cli_)?"
-    r"(book|dataset_|experiment|grid|level|mbo_tape|pipeline|published_s|recomputed|serve|signal)\w*\.py)"
-)
+# Kernels of books, and those of synthetic sessions, take a minute each to compile: one worker does
+# it for all tests that need them.
+_GROUPS = {
+    "books": re.compile(
+        r"tests/(engine/(book|grid|signals|tapes/mbo)/|islandflow_jobs/serve/|frontend/|"
+        r"islandflow_\w+/test_(cli_)?(book|dataset_|experiment|grid|level|mbo_tape|pipeline|"
+        r"published_s|recomputed|serve|signal)\w*\.py)"
+    ),
+    "market": re.compile(
+        r"tests/(engine/(regimes|tapes/market)/|"
+        r"islandflow_\w+/test_(cli_)?(control_stat|live|market_|sound_tape|tape)\w*\.py|"
+        r"faults/test_(live|tape)\w*\.py)"
+    ),
+}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """Keep together what needs the same kernels."""
     for item in items:
-        if _BOOKS.match(item.nodeid) and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("books"))
+        if item.get_closest_marker("xdist_group") is not None:
+            continue
+        for name, pattern in _GROUPS.items():
+            if pattern.match(item.nodeid):
+                item.add_marker(pytest.mark.xdist_group(name))
+                break
 
 
 @pytest.hookimpl(wrapper=True)
