@@ -1,8 +1,11 @@
 """Markets that tests draw themselves: rows of any kind, as batches and as an oracle's rows.
 
 Nothing here is of the generator. Statistics of known law are drawn in the tests that need them.
+Run as a module it prints the statistics of a small market, which is how interpreted kernels are
+compared with compiled ones.
 """
 
+import json
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +17,7 @@ from contracts.tape_columns import STREAMS
 from contracts.tape_defaults import CHAIN, CONTROL, FLOW, PRICES, SURFACE, default_universe
 from contracts.tape_defaults import QUOTES as QUOTE_PROFILE
 from engine.tapes.market.events import Batch
+from engine.tapes.market.scorecard import Scorecard
 from tests.oracles.market_statistics import Facts, Print, Quote, Tape
 from tests.oracles.option_statistics import Chains, Listed, OptionPrint, OptionQuote
 
@@ -272,3 +276,15 @@ def rows_of(spec, batch, contracts):
         rows(OptionPrint, "option_prints", *traded),
     )
     return tape, chains
+
+
+def small_scorecard():
+    """Every statistic of a small market, as text, so that all bits are compared."""
+    drawn = drawn_market(5, spec_of(("SPY", "UNH"), minutes=(70, 70)), each=400)
+    card = Scorecard(drawn.spec)
+    card.add(drawn.batch, drawn.contracts)
+    return {name: float(value).hex() for name, value in card.values().items()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(small_scorecard()))  # noqa: T201 - read by a test

@@ -1,7 +1,12 @@
 """Scorecards of market tapes: every statistic, against plain computations over the rows."""
 
+import json
 import math
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +22,7 @@ from tests.engine.tapes.market.drawn_streams import (
     SECOND_NS,
     cut,
     drawn_market,
+    small_scorecard,
     spec_of,
 )
 from tests.oracles.market_statistics import price_statistics
@@ -29,6 +35,8 @@ from tests.oracles.trade_statistics import (
 
 BINNED = {"return_tail_index", "size_tail_index"}
 """Of histograms; their accuracy is tested on samples of known law."""
+
+ROOT = Path(__file__).parents[4]
 
 
 @cache
@@ -210,3 +218,16 @@ def test_a_preset_that_a_band_does_not_hold_for_is_not_judged_by_it(monkeypatch)
     card = card_of(drawn)
     card.merge(card_of(drawn._replace(spec=changed)))
     assert card.rows("pooled")[0].ok
+
+
+def test_interpreted_kernels_give_the_compiled_statistics():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.engine.tapes.market.drawn_streams"],
+        cwd=ROOT,
+        env={**os.environ, "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == json.loads(json.dumps(small_scorecard()))
