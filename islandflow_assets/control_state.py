@@ -42,7 +42,7 @@ def control_state(
         metadata={
             "revision": last.revision,
             "effective_ns": str(last.effective_ns),
-            "state": dg.MetadataValue.json(last.control.document()),
+            "state": dg.MetadataValue.json(last.control.model_dump(mode="json")),
             "modified": ", ".join(last.control.modified()) or "nothing",
             "in_force": _in_force(context, history).revision,
             "history": _history_table(history),

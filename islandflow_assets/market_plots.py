@@ -15,7 +15,7 @@ import numpy as np
 
 from contracts.control import FAMILIES
 from contracts.regime import REGIMES
-from engine.arrays import Floats
+from engine.arrays import Floats, Ints
 from islandflow_assets.drawing import (
     COLOURS,
     DARK,
@@ -25,11 +25,14 @@ from islandflow_assets.drawing import (
     RIGHT,
     TOP,
     Frame,
+    alternative,
     bar,
     figure,
     finite,
     floor_labels,
     floor_name,
+    heading,
+    image,
     legend,
     level_line,
     level_lines,
@@ -58,6 +61,10 @@ _DAY_NS: Final = 86_400_000_000_000
 _LABELS: Final = 7
 _CELL: Final = 24
 _BARS: Final = 80
+_WINDOWS: Final = 78
+_ROOM: Final = 16
+"""Least width of a cell that has room for its number."""
+_SHADES: Final = 8
 
 
 def session_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
@@ -154,43 +161,57 @@ def term_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
 
 
 def coverage_chart(title: str, series: Series) -> dg.MarkdownMetadataValue:
-    """Bursts of each profile in the windows of coverage, as cells with their numbers."""
+    """Bursts of each profile in the windows of coverage, as cells with their numbers.
+
+    Of a long tape each cell is of several windows, and shows the least number of them.
+    """
     coverage = series["coverage"]
-    bursts: Mapping[str, Sequence[int]] = coverage["bursts"]
-    rows, windows = len(bursts), len(coverage["times_ns"])
-    most = max((max(counts, default=0) for counts in bursts.values()), default=0)
-    left = LEFT + 96
+    counts = np.array([coverage["bursts"][family] for family in FAMILIES], dtype=np.int64)
+    step = max(1, -(-counts.shape[1] // _WINDOWS))
+    least = np.minimum.reduceat(counts, np.arange(0, counts.shape[1], step), axis=1)
+    rows, columns = least.shape
     floor = TOP + rows * _CELL
-    frame = Frame(left, RIGHT, TOP, floor, (0.0, float(max(windows, 1))), (0.0, float(rows)))
-    cells, words = "", ""
-    width = (frame.right - frame.left) / max(windows, 1)
-    for row, family in enumerate(FAMILIES):
-        counts = bursts[family]
-        top = TOP + row * _CELL
-        words += text(left - 6, top + 16, family, "end")
-        for window, count in enumerate(counts):
-            x = frame.across(float(window))
-            opacity = 0.6 * count / most if count else 0.25
-            cells += (
-                f'<rect class="cell" x="{x:.1f}" y="{top}" width="{width - 1:.1f}" '
-                f'height="{_CELL - 1}" fill="{COLOURS[0] if count else COLOURS[1]}" '
-                f'fill-opacity="{opacity:.2f}"/>'
-            )
-            if width >= 16:
-                cells += f"<g {FONT}>{text(x + width / 2, top + 16, str(count), 'middle')}</g>"
-    total = sum(sum(counts) for counts in bursts.values())
-    missed = sum(count == 0 for counts in bursts.values() for count in counts)
-    said = (
-        f"bursts: {total:,} in windows of {coverage['window_minutes']} minutes · "
-        f"orange: none, {missed} of {rows * windows}"
+    frame = Frame(LEFT + 96, RIGHT, TOP, floor, (0.0, float(columns)), (float(rows), 0.0))
+    words = "".join(
+        text(frame.left - 6, frame.up(row + 0.65), family, "end")
+        for row, family in enumerate(FAMILIES)
     )
-    words += legend([], said) + _time_labels(frame, coverage["times_ns"])
-    return picture(title, words, cells, floor + 44)
+    if (frame.right - frame.left) / columns >= _ROOM:
+        words += "".join(
+            text(frame.across(column + 0.5), frame.up(row + 0.65), str(count), "middle")
+            for (row, column), count in np.ndenumerate(least)
+        )
+    said = (
+        f"bursts: {counts.sum():,} in windows of {coverage['window_minutes']} minutes"
+        f"{f', least of {step}' if step > 1 else ''} · orange: none, "
+        f"{np.count_nonzero(counts == 0)} of {counts.size}"
+    )
+    labels = _time_labels(frame, coverage["times_ns"], step)
+    body = f"<g {FONT}>{heading(title)}{legend([], said)}</g>{_cells(frame, least)}"
+    return image(floor + 44, f"{body}<g {FONT}>{words}{labels}</g>", alternative(title))
+
+
+def _cells(frame: Frame, counts: Ints) -> str:
+    """Cells as dark as their numbers are large, one path for all of one shade."""
+    most = max(1, int(counts.max(initial=0)))
+    paths: dict[int, list[str]] = {}
+    for (row, column), count in np.ndenumerate(counts):
+        left, right = frame.across(float(column)), frame.across(column + 1.0) - 1
+        top, floor = frame.up(float(row)), frame.up(row + 1.0) - 1
+        shade = -(-_SHADES * int(count) // most)
+        paths.setdefault(shade, []).append(
+            f"M{left:.1f} {top:.0f}H{right:.1f}V{floor:.0f}H{left:.1f}z"
+        )
+    return "".join(
+        f'<path class="cells" d="{"".join(places)}" fill="{COLOURS[0 if shade else 1]}" '
+        f'fill-opacity="{0.6 * shade / _SHADES if shade else 0.25:.2f}"/>'
+        for shade, places in sorted(paths.items())
+    )
 
 
 def _regimes(frame: Frame, regimes: Sequence[str | None]) -> str:
-    """Bands of the colour of the regime that held."""
-    parts: list[str] = []
+    """Bands of the colour of the regime that held, one path for all of a regime."""
+    bands: dict[str, str] = {}
     start = 0
     for place in range(1, len(regimes) + 1):
         if place < len(regimes) and regimes[place] == regimes[start]:
@@ -198,13 +219,14 @@ def _regimes(frame: Frame, regimes: Sequence[str | None]) -> str:
         name = regimes[start]
         if name is not None:
             left, right = frame.across(float(start)), frame.across(float(place))
-            parts.append(
-                f'<rect class="regime" x="{left:.1f}" y="{frame.top}" width="{right - left:.1f}" '
-                f'height="{frame.floor - frame.top}" fill="{REGIME_COLOURS[name]}" '
-                f'fill-opacity="0.6"/>'
-            )
+            band = f"M{left:.1f} {frame.top}H{right:.1f}V{frame.floor}H{left:.1f}z"
+            bands[name] = bands.get(name, "") + band
         start = place
-    return "".join(parts)
+    return "".join(
+        f'<path class="regime" d="{bands[name]}" fill="{REGIME_COLOURS[name]}" fill-opacity="0.6"/>'
+        for name in REGIMES
+        if name in bands
+    )
 
 
 def _regime_names(regimes: Sequence[str | None]) -> str:

@@ -6,34 +6,28 @@ second once its kernels are compiled, a compilation the better part of a minute.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from contracts.control import SECOND_NS, SyntheticControlState, patched
-from contracts.tape import TapeProfile, profile_from
-from contracts.tape_defaults import default_profile
+from contracts.control import patched
+from contracts.tape import TapeProfile
 from islandflow_assets.partitions import MarketCell, range_tags
 from islandflow_jobs import registration
 from islandflow_jobs.control_sensors import follow_control
 from islandflow_resources.control_log import ControlLogStore
 from islandflow_resources.market_tapes import MarketRef
 from islandflow_resources.tape_requests import TapeRequest, registered_tape
-from tests.graph import QUIET, Graph, Run, graph_of, registered_home
+from tests.graph import QUIET, Graph, Run, fast_folder, graph_of, open_graph, registered_home
+from tests.islandflow_resources.small_markets import profile
 
-SYMBOLS = 3
-SECONDS = 600
-DEPLOYED = {"log": "deployment"}
-
-
-def profile(*, symbols: int = SYMBOLS, seconds: int = SECONDS, **changes: Any) -> TapeProfile:
-    """A small profile; with ``control=DEPLOYED`` it follows the log of the deployment."""
-    document = default_profile(symbols).model_dump(mode="json")
-    document["session"]["duration_s"] = seconds
-    return profile_from({**document, "id": "small", **changes})
+SEEDS = (1, 2)
 
 
 class Markets:
@@ -52,7 +46,7 @@ class Markets:
         """The control log of the deployment."""
         return ControlLogStore(self.graph.resources.database)
 
-    def keys(self, dimension: str = "market") -> list[str]:
+    def partitions(self, dimension: str = "market") -> list[str]:
         """Registered partitions."""
         return list(self.graph.instance.get_dynamic_partitions(dimension))
 
@@ -94,19 +88,30 @@ class Markets:
         return found
 
     def run(
-        self, first: MarketCell, last: MarketCell | None = None, *, job: str = "market_tapes"
+        self, first: MarketCell, last: MarketCell | None = None, *, only: Sequence[str] = ()
     ) -> Run:
-        """Run a job over the box between two cells, or one cell as a click does."""
+        """Run ``market_tapes``, or some of its assets, over a box of cells or one, as a click."""
         if last is None:
-            return self._run(job, partition_key=first.key)
-        return self._run(job, tags=range_tags(first, last))
+            return self._run("market_tapes", partition_key=first.key, only=only)
+        return self._run("market_tapes", tags=range_tags(first, last), only=only)
+
+    def run_control(self) -> Run:
+        """Run ``control``."""
+        return self._run("control")
 
     def follow(self, request: dg.RunRequest) -> Run:
         """Run what a sensor has asked for, its partitions added before."""
         assert request.job_name is not None
         return self._run(request.job_name, tags=dict(request.tags))
 
-    def _run(self, job: str, *, partition_key: Any = None, tags: Any = None) -> Run:
+    def _run(
+        self,
+        job: str,
+        *,
+        partition_key: Any = None,
+        tags: Any = None,
+        only: Sequence[str] = (),
+    ) -> Run:
         from islandflow_jobs.definitions import defs
 
         result = defs.resolve_job_def(job).execute_in_process(
@@ -114,6 +119,7 @@ class Markets:
             partition_key=partition_key,
             tags=tags,
             run_config=QUIET,
+            asset_selection=[dg.AssetKey(name) for name in only] or None,
             raise_on_error=False,
         )
         return Run(result, self.graph.instance)
@@ -126,23 +132,23 @@ def markets_graph() -> Iterator[Markets]:
         yield Markets(graph)
 
 
-def start_ns(one: TapeProfile) -> int:
-    """Start of a profile's tape, nanoseconds."""
-    from islandflow_resources.tape_specs import resolve
-
-    return resolve(one, SOME_LOG).start_ns
-
-
-def later(one: TapeProfile, seconds: int) -> int:
-    """So many seconds after the start of a profile's tape, nanoseconds."""
-    return start_ns(one) + seconds * SECOND_NS
-
-
-def _some_log() -> Any:
-    from contracts.control import ControlLog, ControlVersion
-
-    version = ControlVersion(effective_ns=0, control=SyntheticControlState())
-    return ControlLog(versions=(version,))
+@cache
+def made_home() -> Path:
+    """A home in which a small market has been made with two seeds; copy it, see `made_graph`."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    home = stack.enter_context(fast_folder()) / "home"
+    shutil.copytree(registered_home(), home, symlinks=True)
+    with open_graph(home) as graph:
+        markets = Markets(graph)
+        [key] = markets.register(profile(), seeds=SEEDS)
+        run = markets.run(MarketCell(key, SEEDS[0]), MarketCell(key, SEEDS[-1]))
+        assert run.success, run.said
+    return home
 
 
-SOME_LOG = _some_log()
+@contextmanager
+def made_graph() -> Iterator[Markets]:
+    """A copy of `made_home`."""
+    with graph_of(made_home()) as graph:
+        yield Markets(graph)

@@ -25,6 +25,8 @@ NAMES = sorted(
         *("monte_carlo_summary", "walk_forward_summary", "published_serving_spec"),
         *("mbo_tape", "grid_dataset", "mbo_source", "book_checkpoint", "recorded_grid_dataset"),
         *("pipeline_dataset", "dataset_campaign"),
+        *("control_state", "tape", "market_session"),
+        *("tape_labels", "tape_manifest", "replay_plan"),
         *CAMPAIGN_ASSETS,
     ]
 )
@@ -55,7 +57,7 @@ def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
     for name in (
         *("research", "t0_screen", "t1_full", "register_inbox"),
         *("validation", "campaign", "promotion", "books", "recorded_books"),
-        *("pipeline_datasets", "dataset_campaigns"),
+        *("pipeline_datasets", "dataset_campaigns", "market_tapes", "control"),
     ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
@@ -78,6 +80,7 @@ def test_sensors_and_schedules_start_the_jobs_of_campaigns():
     assert started["start_campaigns"] == ["campaign"]
     assert started["promote_winners"] == ["promotion"]
     assert started["start_dataset_campaigns"] == ["dataset_campaigns"]
+    assert started["follow_control"] == ["market_tapes", "control"]
     assert {"inbox", "alert_failures", "alert_staleness"} <= started.keys()
     assert {one.name: one.job_name for one in defs.schedules} == {
         "materialise_missing": "research",
