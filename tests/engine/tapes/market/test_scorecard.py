@@ -68,7 +68,7 @@ def plain(*drawn):
     }
 
 
-def same(found, expected):
+def assert_same(found, expected):
     compared = set(expected) - BINNED
     assert {name: found[name] for name in compared} == pytest.approx(
         {name: expected[name] for name in compared}, rel=1e-9, abs=1e-12, nan_ok=True
@@ -79,7 +79,7 @@ def same(found, expected):
 
 def test_every_statistic_of_a_tape_is_that_of_plain_loops_over_its_rows():
     found, expected = card_of(market(1)).values(), plain(market(1))
-    same(found, expected)
+    assert_same(found, expected)
     silent = [name for name, value in found.items() if not math.isfinite(value)]
     assert silent in ([], ["sign_acf_exponent"])
 
@@ -96,7 +96,7 @@ def test_how_a_tape_is_cut_into_batches_changes_no_statistic():
 
 def test_pooled_tapes_have_the_statistics_of_all_their_rows():
     drawn = (market(1), market(2))
-    same(card_of(*drawn).values(), plain(*drawn))
+    assert_same(card_of(*drawn).values(), plain(*drawn))
 
 
 def test_asking_changes_nothing():
