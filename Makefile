@@ -116,7 +116,7 @@ faults: setup ## only the tests that kill, corrupt, stop and race, with 30 kills
 fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py
 
-studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md and docs/gate.md
+studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md, docs/gate.md and docs/market-calibration.md
 	@$(BIN)/python -m benchmarks.studies.paths_calibration > docs/calibration.new
 	mv docs/calibration.new docs/calibration.md
 	cat docs/calibration.md
@@ -124,6 +124,9 @@ studies: setup ## the statistical studies in their long form; rewrites docs/cali
 	mv docs/gate.new docs/gate.md
 	cat docs/gate.md
 	$(BIN)/python -m benchmarks.studies.mbo_calibration  # its tables stand in docs/mbo-tape.md
+	$(BIN)/python -m benchmarks.studies.market_calibration > docs/market-calibration.new
+	mv docs/market-calibration.new docs/market-calibration.md
+	cat docs/market-calibration.md
 	$(BIN)/python -m benchmarks.studies.ml_shuffled  # its table stands in docs/signals.md
 
 # Node and npm come with the environment. They work in build/, so that the sources stay what they are.
