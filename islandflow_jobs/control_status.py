@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NO_DETECTOR: Final = "none: there is no detector yet"
 _LONGEST_BREAK_DAYS: Final = 12
-_WIDTH: Final = 28
+_WIDTH: Final = 36
 
 
 @dataclass(frozen=True, slots=True)
