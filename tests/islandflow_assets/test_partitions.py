@@ -8,8 +8,10 @@ import pytest
 from contracts.errors import ConfigurationError, ContractError
 from islandflow_assets.partitions import (
     GRID,
+    MARKETS,
     SOURCE,
     TAPES,
+    MarketCell,
     Partition,
     SourceCell,
     TapeCell,
@@ -17,6 +19,7 @@ from islandflow_assets.partitions import (
     refuse_temporary,
     requested,
     requested_by_run,
+    requested_markets,
     requested_sources,
     requested_tapes,
 )
@@ -125,23 +128,30 @@ def test_instances_in_memory_and_in_a_home_are_let_through(instance, graph):
 
 
 @pytest.mark.parametrize("cells", [[("b", 7)], [("b", 7), ("a", 1)]])
-def test_a_step_over_tapes_sees_its_cells(cells):
+@pytest.mark.parametrize(
+    ("dimension", "partitions", "kind", "asked_for"),
+    [
+        ("tape", TAPES, TapeCell, requested_tapes),
+        ("market", MARKETS, MarketCell, requested_markets),
+    ],
+)
+def test_a_step_over_tapes_or_markets_sees_its_cells(dimension, partitions, kind, asked_for, cells):
     seen = []
 
-    @dg.asset(partitions_def=TAPES, backfill_policy=dg.BackfillPolicy.single_run())
+    @dg.asset(partitions_def=partitions, backfill_policy=dg.BackfillPolicy.single_run())
     def made(context) -> None:
-        seen.append(requested_tapes(context))
+        seen.append(asked_for(context))
 
-    wanted = [TapeCell(*cell) for cell in cells]
+    wanted = [kind(*cell) for cell in cells]
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("tape", ["b", "a"])
+        instance.add_dynamic_partitions(dimension, ["b", "a"])
         instance.add_dynamic_partitions("seed", ["7", "1"])
         job = dg.Definitions(assets=[made]).resolve_implicit_global_asset_job_def()
         tags = range_tags(wanted[0], wanted[-1])
         assert job.execute_in_process(instance=instance, tags=tags).success
         assert job.execute_in_process(instance=instance, partition_key=wanted[0].key).success
-    tapes, seeds = {tape for tape, _ in cells}, {seed for _, seed in cells}
-    box = sorted(TapeCell(tape, seed) for tape in tapes for seed in seeds)
+    names, seeds = {name for name, _ in cells}, {seed for _, seed in cells}
+    box = sorted(kind(name, seed) for name in names for seed in seeds)
     assert seen == [box, [wanted[0]]]
     assert [str(cell) for cell in wanted] == [str(cell.key) for cell in wanted]
 

@@ -10,16 +10,19 @@ from islandflow_jobs.definitions import defs
 from islandflow_jobs.jobs import (
     CAMPAIGN_INBOX,
     DATASET_INBOX,
+    MARKET_INBOX,
     PIPELINE_INBOX,
     REGISTERED,
     SCENARIO_INBOX,
     STRATEGY_INBOX,
     TAPE_INBOX,
 )
+from islandflow_resources.tape_requests import registered_requests
 from tests.graph import CALM, CROSSOVER, QUIET, Run, market
 from tests.islandflow_resources.books import short_tape
 from tests.islandflow_resources.campaigning import document
 from tests.islandflow_resources.pipelines import TAPE, campaign_document, pipeline_document
+from tests.islandflow_resources.small_markets import DEPLOYED, profile
 
 
 def drop(graph, inbox=SCENARIO_INBOX, **documents):
@@ -269,3 +272,19 @@ def test_a_pipeline_in_a_wrong_inbox_or_of_no_tape_is_told_and_blocks_nobody(gra
     assert (wrong["code"], wrong["hints"]) == ("INBOX_WRONG", [f"put it under {PIPELINE_INBOX}"])
     [unknown] = found[f"{PIPELINE_INBOX}homeless.json"]
     assert (unknown["code"], unknown["loc"]) == ("TAPE_NOT_REGISTERED", "/capture/tape")
+
+
+def test_a_profile_of_the_market_in_its_inbox_becomes_a_partition_and_leaves_it(graph):
+    whole = profile(control=DEPLOYED).model_dump(mode="json")
+    short = {name: value for name, value in whole.items() if name != "quotes"}
+    drop(graph, MARKET_INBOX, fresh=whole, lacking=short)
+    drop(graph, TAPE_INBOX, lost=whole)
+    assert empty_the_inbox(graph).success
+    [key] = graph.instance.get_dynamic_partitions("market")
+    assert key.startswith("small-")
+    assert under(graph, "inbox/") == []
+    errors = errors_of(graph)
+    assert errors[f"{MARKET_INBOX}lacking.json"][0]["loc"] == "/quotes"
+    assert MARKET_INBOX in errors[f"{TAPE_INBOX}lost.json"][0]["hints"][0]
+    [request] = registered_requests(graph.resources.database)
+    assert (request.profile, request.seeds) == (profile(control=DEPLOYED), ())

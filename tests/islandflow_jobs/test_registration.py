@@ -6,8 +6,10 @@ from contracts.campaign import campaign_from
 from contracts.errors import ContractError
 from islandflow_jobs import registration
 from islandflow_resources.campaign_index import CampaignIndex
+from islandflow_resources.tape_requests import TapeRequest, is_registered, registered_requests
 from tests.graph import CALM, MOODY, graph_of, market, registered_home, strategy
 from tests.islandflow_resources.campaigning import document
+from tests.islandflow_resources.small_markets import DEPLOYED, profile
 
 
 def test_registering_adds_a_row_a_partition_and_the_documents_own_seed(graph):
@@ -104,3 +106,48 @@ def test_a_campaign_with_problems_is_refused_with_all_of_them_and_not_written(gr
     assert places == ["/scenarios/0", "/strategies/0/strategy"]
     assert graph.objects() == before
     assert list(graph.instance.get_dynamic_partitions("campaign")) == []
+
+
+def register_markets(graph, *profiles, seeds=()):
+    requests = [TapeRequest(one, tuple(seeds)) for one in profiles]
+    resources = graph.resources
+    return registration.register_markets(
+        resources.store, resources.database, graph.instance, requests
+    )
+
+
+def test_a_profile_becomes_a_request_a_spec_and_a_partition_with_its_seeds_once(graph):
+    held, named = profile(), profile(control=DEPLOYED, session={"first_date": "2026-01-13"})
+    first = register_markets(graph, held, named, seeds=[9, 3])
+    assert [one.new for one in first] == [True, True]
+    assert list(graph.instance.get_dynamic_partitions("market")) == [one.key for one in first]
+    assert list(graph.instance.get_dynamic_partitions("seed")) == ["1", "2", "9", "3"]
+    assert all(is_registered(graph.resources.database, one.key) for one in first)
+    before = graph.objects(), graph.rows()
+    again = register_markets(graph, held, named, seeds=[9, 3])
+    assert [(one.key, one.new) for one in again] == [(one.key, False) for one in first]
+    assert (graph.objects(), graph.rows()) == before
+
+
+def test_more_seeds_of_a_profile_are_another_request_of_the_same_partition(graph):
+    [first] = register_markets(graph, profile(), seeds=[1])
+    [second] = register_markets(graph, profile(), seeds=[5])
+    assert (second.key, second.new) == (first.key, True)
+    assert list(graph.instance.get_dynamic_partitions("market")) == [first.key]
+    wanted = [one.seeds for one in registered_requests(graph.resources.database)]
+    assert sorted(wanted) == [(1,), (5,)]
+
+
+def test_without_seeds_the_shared_seed_of_the_control_is_added(graph):
+    register_markets(graph, profile())
+    assert list(graph.instance.get_dynamic_partitions("seed"))[-1] == "11"
+
+
+def test_one_profile_that_means_no_tape_refuses_all_of_them(graph):
+    closed = profile(session={"first_date": "2026-01-17"})
+    before = graph.objects(), graph.rows()
+    with pytest.raises(ContractError) as caught:
+        register_markets(graph, profile(), closed)
+    assert caught.value.code == "SESSION_CLOSED"
+    assert (graph.objects(), graph.rows()) == before
+    assert list(graph.instance.get_dynamic_partitions("market")) == []
