@@ -24,6 +24,7 @@ from engine.mathx import exp, expm1, log
 _ROOT_2PI_INVERSE = 0.3989422804014327
 _FAR = 39.0
 """Beyond it a normal tail is below 1e-300, and is as good as none."""
+_NO_DECAY = 1e-17
 _LEAST_VALUE = 1e-250
 _MOST_DEVIATION = 80.0
 _MOST_STEPS = 60
@@ -86,7 +87,7 @@ def atm_variance(
     It never falls as T grows if no argument is negative.
     """
     decay = reversion * years
-    mean = years if decay <= 0.0 else -expm1(-decay) / reversion
+    mean = years if decay <= _NO_DECAY else -expm1(-decay) / reversion
     return long_var * (years - mean) + short_var * mean + jump_var
 
 
