@@ -300,12 +300,15 @@ OPTION_BANDS: Final[tuple[Band, ...]] = (
     ),
 )
 
-TAPE_BANDS: Final[tuple[Band, ...]] = (
-    *PRICE_BANDS,
-    *ARRIVAL_BANDS,
-    *QUOTE_BANDS,
-    *SIZE_BANDS,
-    *OPTION_BANDS,
+
+def _with_interval(band: Band) -> Band:
+    low, high = SINGLE_TAPE.get(band.name, (band.single_low, band.single_high))
+    return band._replace(single_low=low, single_high=high)
+
+
+TAPE_BANDS: Final[tuple[Band, ...]] = tuple(
+    _with_interval(band)
+    for band in (*PRICE_BANDS, *ARRIVAL_BANDS, *QUOTE_BANDS, *SIZE_BANDS, *OPTION_BANDS)
 )
 """Every band, in the order in which a scorecard shows its rows."""
 

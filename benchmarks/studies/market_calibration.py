@@ -28,6 +28,7 @@ from islandflow_resources.tape_specs import resolve
 TAIL_DEVIATIONS = 3.8906
 """Standard deviations that 99.99 % of a normal law lie within."""
 QUARTER = 0.6745
+SPARE = 1.5
 
 
 @dataclass
@@ -79,18 +80,17 @@ def outcome(spec: TapeSpec, seeds: Iterable[int]) -> Outcome:
 def interval(values: Sequence[float]) -> tuple[float, float]:
     """Where 99.99 % of tapes lie: normal tails on each side of the median, as wide as its half.
 
-    The deviation of a side is that of its nearer half of the values; what was seen is always
-    inside.
+    The deviation of a side is that of its nearer half of the values. Tails may be heavier than
+    that: what was seen is always inside, with half its distance from the median to spare.
     """
     known = np.array([value for value in values if math.isfinite(value)])
     if known.size == 0:
         return -math.inf, math.inf
-    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    low, middle, high = (float(q) for q in np.quantile(known, (0.25, 0.5, 0.75)))
     reach = TAIL_DEVIATIONS / QUARTER
-    return (
-        float(min(middle - reach * (middle - low), known.min())),
-        float(max(middle + reach * (high - middle), known.max())),
-    )
+    least = middle - SPARE * (middle - float(known.min()))
+    most = middle + SPARE * (float(known.max()) - middle)
+    return min(middle - reach * (middle - low), least), max(middle + reach * (high - middle), most)
 
 
 def left_bands(found: dict[str, Outcome]) -> dict[str, list[str]]:
