@@ -301,6 +301,50 @@ OPTION_BANDS: Final[tuple[Band, ...]] = (
 )
 
 
+SINGLE_TAPE: Final[dict[str, tuple[float, float]]] = {
+    "variance_ratio_5m": (0.857, 1.13),
+    "variance_ratio_10m": (0.806, 1.23),
+    "return_acf_1m": (-0.0695, 0.0601),
+    "excess_kurtosis_1m": (-9.95, 27.4),
+    "return_tail_index": (1.05, 5.28),
+    "open_midday_volatility": (-1.31, 5.35),
+    "edge_volume_share": (0.249, 0.404),
+    "midday_trade_rate": (0.458, 0.843),
+    "open_midday_trades": (1.92, 5.93),
+    "arrival_variation": (1.89, 2.46),
+    "fano_1s": (2.54, 4.41),
+    "sign_acf_exponent": (0.453, 0.584),
+    "response_10": (-0.0288, 0.0612),
+    "spread_volatility_correlation": (0.579, 0.948),
+    "one_cent_share": (0.7, 0.989),
+    "quotes_per_trade": (3.93, 4.05),
+    "touch_unchanged_share": (0.758, 0.779),
+    "wide_rate": (0.883, 0.982),
+    "locked_rate": (0.893, 0.98),
+    "crossed_rate": (0.87, 1.01),
+    "one_sided_rate": (0.78, 1.05),
+    "odd_lot_share": (0.462, 0.472),
+    "size_tail_index": (1.59, 1.8),
+    "off_exchange_volume_share": (0.356, 0.428),
+    "off_exchange_print_share": (0.31, 0.367),
+    "late_rate": (0.932, 1.05),
+    "cancel_rate": (0.717, 1.22),
+    "correct_rate": (0.717, 1.31),
+    "top_tenth_volume": (0.804, 0.933),
+    "front_volume_share": (0.71, 0.796),
+    "small_lot_share": (0.573, 0.599),
+    "sweep_venues": (3.89, 3.95),
+    "fresh_spot_share": (1, 1),
+    "stale_quote_rate": (0.808, 0.934),
+    "width_far_per_near": (2.48, 4.47),
+    "put_skew": (1.07, 1.13),
+    "call_skew": (0.925, 0.947),
+    "skew_ordered_share": (0.999, 1),
+    "iv_return_correlation": (-0.607, -0.173),
+}
+"""The model's own interval of a statistic of one whole tape, see docs/market-calibration.md."""
+
+
 def _with_interval(band: Band) -> Band:
     low, high = SINGLE_TAPE.get(band.name, (band.single_low, band.single_high))
     return band._replace(single_low=low, single_high=high)
