@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from contracts.canonical import Document, Json, parse_document
 from contracts.control import SECOND_NS, ControlLog
@@ -256,11 +256,22 @@ class NamedControl(Model):
     log: Literal["deployment"]
 
 
+def _holds_or_names(control: Any) -> Literal["held", "named"]:
+    """Which of the two is meant, so that only its problems are told."""
+    is_named = isinstance(control, NamedControl) or (
+        isinstance(control, dict) and "log" in control and "versions" not in control
+    )
+    return "named" if is_named else "held"
+
+
 class TapeProfile(_Market):
     """What a tape is made from, as a person writes it; nothing has a default."""
 
     session: SessionProfile
-    control: ControlLog | NamedControl
+    control: Annotated[
+        Annotated[ControlLog, Tag("held")] | Annotated[NamedControl, Tag("named")],
+        Discriminator(_holds_or_names),
+    ]
 
 
 class TapeSpec(_Market):

@@ -275,7 +275,7 @@ def _missing(request: MakeRequest) -> Iterator[Problem]:
         "--profile": request.profile,
         "--out": request.out,
         "--run-name": request.run_name,
-        "--seed": request.seed or request.seed_bundle,
+        "--seed": request.seed_bundle if request.seed is None else request.seed,
     }
     hints = {
         "--profile": "start from one: islandflow tape make --defaults > profile.json",
@@ -304,10 +304,14 @@ def _twice(request: MakeRequest) -> Iterator[Problem]:
 def _bundle(request: MakeRequest) -> SeedBundle:
     document = {
         "seed": str(parse_seed(request.seed or "")),
-        "namespace": request.seed_namespace or USUAL_NAMESPACE,
-        "partition": request.seed_partition or USUAL_PARTITION,
+        "namespace": _given(request.seed_namespace, USUAL_NAMESPACE),
+        "partition": _given(request.seed_partition, USUAL_PARTITION),
     }
     return load_bundle(json.dumps(document).encode())
+
+
+def _given(value: str | None, usual: str) -> str:
+    return usual if value is None else value
 
 
 def _spec(resources: ResourceSet, request: MakeRequest, profile: TapeProfile) -> TapeSpec:
