@@ -10,14 +10,8 @@ from typing import Final, Literal, NamedTuple
 
 from contracts.control import ControlLog, ControlVersion, SyntheticControlState
 from contracts.market import MAX_SYMBOLS, ChainProfile, SymbolProfile
-from contracts.tape import (
-    FlowProfile,
-    PriceProfile,
-    QuoteProfile,
-    SessionProfile,
-    SurfaceProfile,
-    TapeProfile,
-)
+from contracts.tape import SessionProfile, TapeProfile
+from contracts.tape_settings import FlowProfile, PriceProfile, QuoteProfile, SurfaceProfile
 
 
 class _Row(NamedTuple):

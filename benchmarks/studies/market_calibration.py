@@ -151,6 +151,7 @@ def main(arguments: Sequence[str]) -> int:
     events = sum(one.events for one in found.values())
     scoring_s = sum(one.scoring_s for one in found.values())
     making_s = sum(one.making_s for one in found.values())
+    print("# Calibration of the synthetic session\n\nWritten by `make studies`.\n")
     print(
         f"{seeds} sessions of each preset, {events:,} events; made at {events / making_s:,.0f} and"
     )
