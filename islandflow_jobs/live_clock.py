@@ -54,9 +54,11 @@ class SignalledClock:
         os.close(self._write)
 
     def now_ns(self) -> int:
+        """The machine's time."""
         return time.time_ns()
 
     def wait(self, seconds: float) -> None:
+        """Wait for a signal, so long at most."""
         select.select([self._read], [], [], max(seconds, 0.0))
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:

@@ -47,7 +47,7 @@ class ControlFeed(Protocol):
         ...
 
 
-class WrittenControl:
+class WrittenControl(ControlFeed):
     """The log that a profile holds itself; it never grows.
 
     Parameters
@@ -62,7 +62,7 @@ class WrittenControl:
         return self._told
 
 
-class DeployedControl:
+class DeployedControl(ControlFeed):
     """The log of the deployment, read whole only after it has grown.
 
     Parameters

@@ -24,7 +24,7 @@ SPEED = 20.0
 # Before the first second the plan is written and each stream gets its schema; then five a second.
 FIRST_WRITES, WRITES = 4, 5
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("books")]
+pytestmark = pytest.mark.faults
 
 
 @pytest.fixture(scope="module")

@@ -284,16 +284,16 @@ def test_a_full_disk_ends_it_with_1_and_once_there_is_room_nothing_is_lost(
 
 def test_a_folder_where_another_is_at_work_is_refused(live, tmp_path):
     with LiveFolder(tmp_path / "out").held():
-        refused(live("--speed", 60), "LIVE_BUSY")
+        assert refused(live("--speed", 60), "LIVE_BUSY")
 
 
 def test_something_else_than_was_begun_is_refused(live, tmp_path):
     with when(tmp_path / "out", 1, end):
         assert live("--speed", 20)[0] == 0
     before = files(tmp_path / "out")
-    refused(live("--speed", 21), "LIVE_PLAN_OTHER")
-    refused(live("--run-name", "another"), "LIVE_PLAN_OTHER")
-    refused(live(id="another"), "LIVE_PLAN_OTHER")
+    assert refused(live("--speed", 21), "LIVE_PLAN_OTHER")
+    assert refused(live("--run-name", "another"), "LIVE_PLAN_OTHER")
+    assert refused(live(id="another"), "LIVE_PLAN_OTHER")
     assert files(tmp_path / "out") == before
 
 
@@ -312,7 +312,7 @@ def test_something_else_than_was_begun_is_refused(live, tmp_path):
     ],
 )
 def test_arguments_that_cannot_be_are_refused_and_nothing_is_begun(live, tmp_path, options, code):
-    refused(live(*options), code)
+    assert refused(live(*options), code)
     assert not (tmp_path / "out" / "live" / "plan.json").exists()
 
 
@@ -320,7 +320,7 @@ def test_a_seed_is_needed(islandflow, bare_home, tmp_path):
     path = write_json(tmp_path / "profile.json", document())
     out = tmp_path / "out"
     outcome = islandflow("tape", "live", "--profile", path, "--out", out)
-    refused(outcome, "ARGUMENT_MISSING")
+    assert refused(outcome, "ARGUMENT_MISSING")
     assert not out.exists()
 
 

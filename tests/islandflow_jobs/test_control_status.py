@@ -271,15 +271,17 @@ def test_before_its_first_second_a_live_tape_stands_at_its_start(status, store, 
     ],
 )
 def test_arguments_that_cannot_be_are_refused(islandflow, bare_home, options, code):
-    refused(islandflow("control", "status", *options), code)
+    assert refused(islandflow("control", "status", *options), code)
 
 
 def test_a_folder_without_a_live_tape_is_refused(islandflow, bare_home, tmp_path):
-    refused(islandflow("control", "status", "--live", tmp_path), "LIVE_MISSING")
+    assert refused(islandflow("control", "status", "--live", tmp_path), "LIVE_MISSING")
 
 
 def test_a_live_tape_says_profile_and_seed_itself(islandflow, begun):
-    refused(islandflow("control", "status", "--live", begun.root, "--seed", 1), "ARGUMENTS_INVALID")
+    assert refused(
+        islandflow("control", "status", "--live", begun.root, "--seed", 1), "ARGUMENTS_INVALID"
+    )
 
 
 def test_a_plan_that_does_not_read_ends_with_1(islandflow, begun):
