@@ -164,7 +164,7 @@ def priced(
     price = min(intrinsic + least * value, spot if is_call else strike)
     slope = density * least
     if call_otm:
-        tail = density * near * (least / spot)
+        tail = density * near
         call = tail if abs(k) >= 0.5 * w else 1.0 - tail
         return price, call if is_call else call - 1.0, slope
     put = slope / spot * _mills(min(abs(k) / deviation + 0.5 * deviation, _FAR))

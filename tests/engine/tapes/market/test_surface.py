@@ -219,6 +219,13 @@ def test_delta_and_vega_are_the_derivatives(is_call, spot, k, w):
     assert abs(surface.vega(spot, strike, w, 1.0) / spot - mpmath.npdf(d1)) <= rounding
 
 
+def test_rounding_lifts_no_price_above_the_most_that_is_paid():
+    assert 12.68 + (85.49 - 12.68) > 85.49
+    assert surface.option_price(True, 85.49, 12.68, 1e4) == 85.49
+    assert surface.option_price(False, 12.68, 85.49, 1e4) == 85.49
+    assert surface.priced(True, 85.49, 12.68, log(12.68 / 85.49), 1e4)[0] == 85.49
+
+
 def test_an_option_without_time_is_worth_its_exercise():
     assert surface.option_price(True, 100.0, 90.0, 0.0) == 10.0
     assert surface.option_price(True, 100.0, 110.0, 0.0) == 0.0
