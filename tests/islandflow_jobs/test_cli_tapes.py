@@ -10,6 +10,7 @@ import pytest
 
 from contracts.tape import load_profile
 from contracts.tape_defaults import default_profile
+from islandflow_resources.progress import listening
 from islandflow_resources.tape_loader import verify_tape
 from islandflow_resources.tape_places import local_place
 from islandflow_resources.tape_replay import replay_events
@@ -99,7 +100,10 @@ def test_a_tape_is_made_proved_replayed_and_found_again(make, islandflow, tmp_pa
 def test_a_seed_of_a_bundle_makes_the_tape_of_the_same_seed(make, tmp_path):
     bundle = {"seed": "3", "namespace": "default", "partition": "market"}
     path = write_json(tmp_path / "bundle.json", bundle)
-    assert make()[0] == 0
+    told = []
+    with listening(lambda *done: told.append(done)):
+        assert make()[0] == 0
+    assert told[-1] == ("seconds of the tape", 20, 20)
     code, lines, _ = make(seed=None, seed_bundle=path)
     assert (code, lines[0].partition(" ")[0]) == (0, "unchanged")
     code, lines, _ = make(seed_partition="other")

@@ -5,9 +5,11 @@ import shutil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from contracts.canonical import canonical_json
 from contracts.digest import document_digest
+from contracts.errors import IntegrityError
 from contracts.labels import load_expected_outputs, load_labels
 from contracts.tape import SeedBundle, profile_from
 from contracts.tape_columns import STREAMS, TRUTH
@@ -19,6 +21,8 @@ from islandflow_resources.table_schemas import conformed
 from islandflow_resources.tape_files import TABLES, TableReader, TapeFile
 from islandflow_resources.tape_folder import write_tape
 from islandflow_resources.tape_inputs import tape_inputs
+from islandflow_resources.tape_loader import verify_tape
+from islandflow_resources.tape_places import local_place
 from tests.islandflow_resources.plain_tape import VERSION, PlainTape, plain_spec
 
 SEED = 7
@@ -172,3 +176,15 @@ def with_value(table, column, row, value):
 def taken(table, rows):
     """The table's rows in another order, some left out or twice."""
     return table.take(pa.array(rows, pa.int64()))
+
+
+def refusal(copy, **given):
+    """What is said of a damaged tape."""
+    with pytest.raises(IntegrityError) as caught:
+        verify_tape(local_place(copy.tape), **given)
+    return caught.value
+
+
+def codes(error):
+    """Codes of everything that is wrong."""
+    return [problem.code for problem in error.problems]

@@ -89,6 +89,28 @@ def test_encodings_and_long_strings_do_not_matter(drawn):
     assert content_digest(other, schema, metadata) == content_digest(plain, schema, metadata)
 
 
+@given(
+    st.lists(st.text(max_size=6), min_size=1, max_size=6, unique=True), st.integers(0, 3), st.data()
+)
+def test_codes_have_the_digest_of_their_texts(words, skipped, data):
+    """Whatever the dictionary holds besides, wherever the rows begin in their buffers."""
+    codes = data.draw(st.lists(st.integers(0, len(words) - 1), max_size=12))
+    kind = data.draw(st.sampled_from(["int8", "int16", "int32"]))
+    schema = TableSchema("any", "3", (Column("c", "string", "any"),))
+    dictionary = pa.DictionaryArray.from_arrays(pa.array(codes, kind), pa.array(["-", *words])[1:])
+    table = pa.table({"c": dictionary}).slice(skipped)
+    expected = pa.table({"c": pa.array([words[code] for code in codes][skipped:], pa.string())})
+    assert content_digest(table, schema) == content_digest(expected, schema)
+
+
+def test_a_null_among_the_texts_of_codes_is_refused_as_among_texts():
+    schema = TableSchema("any", "3", (Column("c", "string", "any"),))
+    texts = pa.array(["a", None], pa.string())
+    table = pa.table({"c": pa.DictionaryArray.from_arrays(pa.array([0, 1]), texts)})
+    with pytest.raises(ContractError, match="TABLE_COLUMN_NULL"):
+        content_digest(table, schema)
+
+
 @given(tables())
 def test_what_another_library_makes_of_the_table_has_the_same_digest(drawn):
     schema, metadata, values = drawn

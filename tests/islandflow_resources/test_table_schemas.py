@@ -9,6 +9,7 @@ from contracts.errors import ContractError
 from islandflow_resources.table_schemas import (
     array_of,
     arrow_schema,
+    coded,
     conformed,
     doubles_of,
     from_arrays,
@@ -131,3 +132,18 @@ def test_texts_become_strings(texts):
     assert array.type == pa.string()
     assert array.to_pylist() == texts
     array.validate(full=True)
+
+
+def test_codes_stay_codes_where_they_are_asked_for():
+    texts = pa.array(["a", "b", "a"]).dictionary_encode()
+    table = from_arrays(MIXED, mixed(s=texts), keep_codes=True)
+    assert pa.types.is_dictionary(table.schema.field("s").type)
+    assert table.schema.field("s").nullable
+    assert table.to_pylist() == from_arrays(MIXED, mixed(s=texts)).to_pylist()
+    assert coded(table, MIXED).schema == table.schema
+
+
+def test_codes_of_anything_but_texts_are_decoded():
+    numbers = pa.array([1, 2, 3]).dictionary_encode()
+    table = from_arrays(MIXED, mixed(n=numbers), keep_codes=True)
+    assert table.schema.field("n").type == pa.int64()

@@ -1,13 +1,15 @@
 """What a profile means: its sessions, its window, its control log up to the end."""
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from contracts.control import ControlLog, ControlVersion, SyntheticControlState
-from contracts.errors import ContractError
-from contracts.tape import profile_from
+from contracts.errors import ContractError, IslandflowError
+from contracts.tape import load_profile, profile_from
 from contracts.tape_defaults import default_profile
 from islandflow_resources.market_calendar import market_sessions
 from islandflow_resources.tape_specs import resolve
+from tests.properties import documents
 
 SECOND_NS = 1_000_000_000
 QUIET = SyntheticControlState(preset_id="quiet_range")
@@ -115,3 +117,26 @@ def test_an_injection_while_the_exchange_is_closed_is_refused(at_s, is_open):
 
 def test_a_closed_day_is_refused_by_the_calendar():
     refused("SESSION_CLOSED", profile=profile(session__first_date="2026-01-19"))
+
+
+@settings(
+    derandomize=True,
+    database=None,
+    max_examples=200,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(documents.inputs([default_profile(1).model_dump(mode="json")]))
+def test_whatever_a_profile_says_it_is_resolved_or_refused(data):
+    spec, refusal = attempt(data)
+    assert (spec is None) == bool(refusal)
+    assert all(problem.code and problem.hints for problem in refusal)
+    if spec is not None:
+        assert spec.start_ns < spec.end_ns <= spec.sessions[-1].close_ns
+
+
+def attempt(data):
+    """The spec of a profile, and the problems that it is refused for."""
+    try:
+        return resolve(load_profile(data)), ()
+    except IslandflowError as error:
+        return None, error.problems
