@@ -41,7 +41,7 @@ from islandflow_assets.drawing import (
     picture,
     text,
 )
-from islandflow_assets.time_axes import clock
+from islandflow_assets.time_axes import clock, time_ticks
 
 Series = Mapping[str, Any]
 
@@ -248,16 +248,29 @@ def _regime_names(regimes: Sequence[str | None]) -> str:
 def _time_labels(frame: Frame, times_ns: Sequence[str], in_one: int = 1) -> str:
     """Times below the frame, so many in one of its places; dates where a tape has several days."""
     times = [int(ns) for ns in times_ns]
-    days = len({ns // _DAY_NS for ns in times}) > 1
-    step = max(1, math.ceil(len(times) / _LABELS))
     parts: list[str] = []
-    for place in range(0, len(times), step):
+    for place, label in _days(times) or _clock_times(times, frame.right - frame.left):
         x = frame.across(place / in_one)
-        label = clock(times[place], _DAY_NS)[5:] if days else clock(times[place], _MINUTE_NS)
         parts.append(f'<path d="M{x:.1f} {frame.floor}v4" stroke="#8c959f"/>')
         parts.append(text(x, frame.floor + 15, label, "middle"))
     name = f"UTC, {clock(times[0], _DAY_NS)}"
     return "".join(parts) + text(frame.right, frame.floor + 32, name, "end")
+
+
+def _days(times: Sequence[int]) -> list[tuple[float, str]]:
+    """Evenly spaced places of a tape of several days with their dates; none for a single day."""
+    if len({ns // _DAY_NS for ns in times}) == 1:
+        return []
+    step = max(1, math.ceil(len(times) / _LABELS))
+    places = range(0, len(times), step)
+    return [(float(place), clock(times[place], _DAY_NS)[5:]) for place in places]
+
+
+def _clock_times(times: Sequence[int], room: float) -> list[tuple[float, str]]:
+    """Round times of a day with their places."""
+    width = times[1] - times[0] if len(times) > 1 else _MINUTE_NS
+    ticks = time_ticks(times[0], times[-1] + width, room)
+    return [((at - times[0]) / width, label) for at, label in ticks]
 
 
 def _line(frame: Frame, values: Floats, hue: str) -> str:

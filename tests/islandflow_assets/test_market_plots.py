@@ -171,6 +171,13 @@ def test_coverage_of_a_long_tape_shows_the_least_number_of_neighbouring_windows(
     assert "none, 1 of 1400" in " ".join(words(root))
 
 
+def test_a_tape_of_one_day_is_labelled_at_round_times():
+    said = words(picture(session_chart("session", series(90))))
+    assert {"14:30", "14:45", "15:00", "15:45"} <= set(said)
+    assert "UTC, 2026-01-14" in said
+    assert "14:31" not in said
+
+
 def test_a_tape_of_several_days_is_labelled_by_days():
     day = 86_400_000_000_000
     times = [str(START_NS + k * day // 6) for k in range(12)]
