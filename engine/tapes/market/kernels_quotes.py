@@ -177,7 +177,9 @@ def quote_option(flow: Flow, world: World, ts_ns: int, place: int, wobble: float
     has_changed = bid != contract[at.LAST_BID] or ask != contract[at.LAST_ASK]
     if wobble == 0.0 and not has_changed:
         return False
-    iv_ppm = int(math.sqrt(w / expiry[at.YEARS]) * 1e6 + 0.5) if bid > 0 else 0
+    # a reader's volatility is over the time that is left now, not when the chain was repriced
+    years = max((flow.closes[contract[at.EXPIRY]] - ts_ns) / _YEAR_NS, _LEAST_YEARS)
+    iv_ppm = int(math.sqrt(w / years) * 1e6 + 0.5) if bid > 0 else 0
     write_option_quote(flow, world, ts_ns, place, bid, ask, iv_ppm)
     return has_changed
 
