@@ -62,7 +62,11 @@ OPTION_NBBO = TableSchema(
         Column("ask_ticks", "int32", "best ask"),
         Column("bid_size", "int32", "contracts at the bid"),
         Column("ask_size", "int32", "contracts at the ask"),
-        Column("iv_ppm", "int32", "implied volatility of the mid, 1e-6 a year; 0 without a bid"),
+        Column(
+            "iv_ppm",
+            "int32",
+            "implied volatility, 1e-6 a year, within half a tick of the mid's; 0: none",
+        ),
     ),
 )
 
@@ -163,6 +167,9 @@ TRUTH: Final[dict[str, TableSchema]] = {
     schema.name: schema for schema in (PRINT_LABELS, BURST_LABELS, SESSION_STATES)
 }
 """What is hidden: kept apart from the streams."""
+
+INJECTED: Final = 1_000_000
+"""Burst ids of injections count on from here, in the order of the specification."""
 
 EQUITY_VENUES: Final = ("NYSE", "NASDAQ", "ARCA", "BATS", "IEX", "MEMX")
 OPTION_VENUES: Final = (

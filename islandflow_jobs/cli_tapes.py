@@ -15,7 +15,7 @@ import typer
 from contracts.market import MAX_SYMBOLS
 from contracts.seeds import parse_seeds
 from contracts.tape import load_profile
-from islandflow_jobs import live_run, market_run, tape_run
+from islandflow_jobs import catalogue_run, live_run, market_run, tape_run
 from islandflow_jobs.documents import all_loaded, all_valid
 from islandflow_jobs.live_voice import Voice
 from islandflow_resources.resource_set import ResourceSet
@@ -171,6 +171,20 @@ def tape_live(
     request = live_run.LiveRequest(out, speed, from_start, run_name, seal)
     voice = Voice(say=_say, warn=_warn)
     live_run.run(ResourceSet.from_environment(), request, document, bundle, voice)
+
+
+@tape.command("catalogue")
+def tape_catalogue(
+    name: Annotated[str, typer.Argument(help="scenario; all are listed without one")] = "",
+    seed_bundle: Annotated[
+        bool, typer.Option("--seed-bundle", help="print its seed bundle, not its profile")
+    ] = False,
+) -> None:
+    """List the catalogue's scenarios, or print the complete profile of one."""
+    if not name:
+        _print(catalogue_run.listing())
+        return
+    _print(catalogue_run.seeds(name) if seed_bundle else catalogue_run.profile(name))
 
 
 @tape.command("defaults")

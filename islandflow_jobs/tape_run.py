@@ -128,6 +128,7 @@ def make(
     from islandflow_resources.folder_store import FolderStore
     from islandflow_resources.materialise import provenance
     from islandflow_resources.progress import Progress
+    from islandflow_resources.tape_catalogue import catalogue_truth, require_scenario
     from islandflow_resources.tape_folder import write_tape
     from islandflow_resources.tape_inputs import tape_inputs
 
@@ -142,6 +143,7 @@ def make(
             run_id=request.run_id,
             scenario_id=request.scenario_id,
         )
+        require_scenario(inputs)
     _make_folder(wanted.out)
     store = FolderStore(wanted.out)
     with tempfile.TemporaryDirectory(prefix=".tape-", dir=wanted.out) as folder, progress_bar():
@@ -151,6 +153,7 @@ def make(
             inputs,
             Path(folder),
             provenance=provenance(inputs.run_id),
+            catalogue=catalogue_truth,
             progress=Progress("seconds of the tape", _LOG.info),
         )
     key = tape_key(inputs.tape_id, MANIFEST)

@@ -23,6 +23,7 @@ from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.materialise import provenance
 from islandflow_resources.models import Artefact
 from islandflow_resources.object_store import ObjectStore, file_digest
+from islandflow_resources.tape_catalogue import catalogue_truth
 from islandflow_resources.tape_checks import raise_findings
 from islandflow_resources.tape_documents import file_findings
 from islandflow_resources.tape_inputs import TapeInputs
@@ -153,6 +154,7 @@ def make_market_tape(
                     folder,
                     provenance=provenance(run_id),
                     labels_store=labels_store,
+                    catalogue=catalogue_truth,
                 )
             tape = MarketTapeFiles(ref, written.manifest, written.place)
             database.record([_row(tape, run_id)])

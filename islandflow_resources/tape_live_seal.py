@@ -22,6 +22,7 @@ from contracts.tape_columns import STREAMS
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.materialise import provenance
 from islandflow_resources.table_digest import TableHasher
+from islandflow_resources.tape_catalogue import catalogue_truth
 from islandflow_resources.tape_folder import WrittenTape, find_tape, write_tape
 from islandflow_resources.tape_inputs import TapeInputs, tape_inputs
 from islandflow_resources.tape_live import LiveTape, Maker
@@ -67,6 +68,7 @@ def seal(
                 inputs,
                 Path(folder),
                 provenance=provenance(inputs.run_id),
+                catalogue=catalogue_truth,
                 progress=progress,
             )
     _refuse_difference(live, written)

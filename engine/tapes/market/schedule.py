@@ -20,6 +20,7 @@ from contracts.control import FAMILIES, PROFILES, SyntheticControlState
 from contracts.flow import ACTORS, SUBTYPES, Subtype
 from contracts.seeds import stream_id
 from contracts.tape import Injection, TapeSpec
+from contracts.tape_columns import INJECTED
 from engine.arrays import Floats
 from engine.regimes.api import BucketState, family_weights, phase_code, picked, regime_code
 from engine.rng import block_at
@@ -37,8 +38,6 @@ FOCUS_WEIGHT: Final = 2.2
 EVENT_WEIGHT: Final = 3.0
 _SECOND_NS: Final = 1_000_000_000
 _BURST, _DECOY, _INJECTION = (ACTORS.index(name) for name in ("burst", "decoy", "injection"))
-INJECTED: Final = 1_000_000
-"""Injections are numbered from here on, in the order of the specification."""
 _SIGNS: Final = {"gamma_pinch_call_hedge": 1, "reactive_put_wall": -1}
 _HEDGE_UP: Final = ("gamma_pinch_call_hedge", "dealer_unwind")
 _HEDGE_DOWN: Final = ("reactive_put_wall", "dealer_unwind")
