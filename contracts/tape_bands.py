@@ -37,8 +37,9 @@ FRESH_NS: Final = 1_000_000_000
 WIDE_SPREADS: Final = 5
 """A quote of so many usual spreads is wide; it is not clean, nor is a locked, crossed or
 one-sided one."""
-CALIBRATED_SYMBOLS: Final = 24
-"""Single-tape intervals hold for so many symbols and a whole session at least."""
+CALIBRATED_MINUTES: Final = 390
+"""Single-tape intervals hold for whole sessions of this length, of the universe, the settings and
+the load profile of ``contracts.tape_defaults``; elsewhere nobody has measured the model."""
 POOLED_SESSIONS: Final = 20
 """Pooled bands hold for so many sessions at least."""
 
@@ -334,7 +335,7 @@ SINGLE_TAPE: Final[dict[str, tuple[float, float]]] = {
     "front_volume_share": (0.71, 0.802),
     "small_lot_share": (0.574, 0.599),
     "sweep_venues": (3.89, 3.95),
-    "fresh_spot_share": (1, 1),
+    "fresh_spot_share": (0.999, 1),
     "stale_quote_rate": (0.809, 0.935),
     "width_far_per_near": (2.48, 4.39),
     "put_skew": (1.07, 1.12),

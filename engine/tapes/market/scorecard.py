@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from contracts.errors import ContractError
 from contracts.tape import TapeSpec
-from contracts.tape_bands import CALIBRATED_SYMBOLS, TAPE_BANDS, Asked, Band
+from contracts.tape_bands import CALIBRATED_MINUTES, TAPE_BANDS, Asked, Band
+from contracts.tape_defaults import CHAIN, FLOW, PRICES, QUOTES, SURFACE, default_universe
 from engine.tapes.market import scorecard_options_layout as on
 from engine.tapes.market.events import Batch, Columns
 from engine.tapes.market.scorecard_arrivals import arrival_values
@@ -55,6 +56,13 @@ class Statistic:
     ok: bool
 
 
+def is_usual(spec: TapeSpec) -> bool:
+    """Whether a tape is of the default universe and settings, control and sessions aside."""
+    settings = (spec.chain, spec.prices, spec.surface, spec.quotes, spec.flow)
+    usual = (CHAIN, PRICES, SURFACE, QUOTES, FLOW)
+    return spec.universe == default_universe() and settings == usual
+
+
 class Scorecard:
     """Statistics of one tape or of several.
 
@@ -69,6 +77,7 @@ class Scorecard:
         later = (one for one in spec.control.versions if one.effective_ns > spec.start_ns)
         in_force = (spec.control.at(spec.start_ns), *(one.control for one in later))
         self._presets = {one.preset_id for one in in_force}
+        self._is_usual = is_usual(spec) and all(one.load_profile_id == "steady" for one in in_force)
         self._session = -1
         self._equities = EquityCard(spec)
         self._options = OptionCard(spec)
@@ -134,19 +143,19 @@ class Scorecard:
         ----------
         scope : str
             ``pooled`` judges by the bands of many sessions; ``single`` by the model's own
-            intervals for one tape, if it is of as many symbols as they were made with and
-            has a whole session: of a smaller one only exact bands are judged.
+            intervals for one tape, if it shows whole sessions of the market that they were
+            made with: of any other only exact bands are judged.
         """
-        values, sessions = self._measured()
-        is_calibrated = len(self._spec.universe) >= CALIBRATED_SYMBOLS and sessions > 0
+        values, sessions, minutes = self._measured()
+        is_calibrated = self._is_usual and minutes == sessions * CALIBRATED_MINUTES > 0
         return [
             self._judged(band, values[band.name], scope == "pooled", is_calibrated)
             for band in TAPE_BANDS
             if scope == "pooled" or band.scope == "both"
         ]
 
-    def _measured(self) -> tuple[dict[str, float], int]:
-        """Every statistic, and how many whole sessions they are of."""
+    def _measured(self) -> tuple[dict[str, float], int, int]:
+        """Every statistic, how many whole sessions they are of, and the minutes of these."""
         sums, prices = self._equities.totals()
         options = self._options.totals()
         n = options.counts.tolist()
@@ -158,7 +167,7 @@ class Scorecard:
             **size_values(sums, self._spec),
             **option_values(options, self._spec),
         }
-        return values, int(sums.seconds[1])
+        return values, int(sums.seconds[1]), int(sums.seconds[2])
 
     def _judged(self, band: Band, value: float, is_pooled: bool, is_calibrated: bool) -> Statistic:
         """A value beside the range that it is judged by."""

@@ -14,11 +14,12 @@ import pytest
 from contracts.control import ControlLog, ControlVersion, SyntheticControlState
 from contracts.errors import ContractError
 from contracts.tape_bands import BAND, TAPE_BANDS, Exempt
-from contracts.tape_defaults import default_universe
+from contracts.tape_defaults import FLOW, QUOTES, default_universe
 from engine.tapes.market import scorecard
 from engine.tapes.market.scorecard import Scorecard
 from tests.engine.tapes.market.drawn_streams import (
     MINUTE_NS,
+    OPEN_NS,
     SECOND_NS,
     cut,
     drawn_market,
@@ -187,9 +188,25 @@ def test_a_small_tape_is_judged_by_exact_bands_alone():
     assert all(row.ok for name, row in rows.items() if name not in judged)
 
 
-def test_a_tape_as_large_as_the_calibration_is_judged_by_its_own_intervals(monkeypatch):
-    names = [one.symbol for one in default_universe()]
-    drawn = drawn_market(7, spec_of(names, minutes=(390,)), each=3000)
+USUAL = [one.symbol for one in default_universe()]
+HIGH = {"load_profile_id": "firehose"}
+
+
+def control_of(*changes):
+    """A control whose versions take effect at the start and ten minutes after it each."""
+    return ControlLog(
+        versions=tuple(
+            ControlVersion(
+                effective_ns=(OPEN_NS + place * 600 * SECOND_NS) * bool(place),
+                control=SyntheticControlState.model_validate(change),
+            )
+            for place, change in enumerate(changes)
+        )
+    )
+
+
+def test_a_tape_of_the_usual_market_is_judged_by_its_own_intervals(monkeypatch):
+    drawn = drawn_market(7, spec_of(USUAL, minutes=(390,)), each=3000)
     value = card_of(drawn).values()["odd_lot_share"]
     band = BAND["odd_lot_share"]._replace(single_low=value + 0.01, single_high=1.0)
     silent = BAND["clock_free_acf_20m"]._replace(scope="both", single_low=0.0, single_high=1.0)
@@ -200,17 +217,46 @@ def test_a_tape_as_large_as_the_calibration_is_judged_by_its_own_intervals(monke
     assert unknown.ok
 
 
+@pytest.mark.parametrize(
+    ("symbols", "minutes", "changes"),
+    [
+        (USUAL[:-1], (390,), {}),
+        (USUAL, (210,), {}),
+        (USUAL, (390, 210), {}),
+        (USUAL, (390,), {"quotes": QUOTES.model_copy(update={"late_share": 0.02})}),
+        (USUAL, (390,), {"flow": FLOW.model_copy(update={"branching": 0.1})}),
+        (USUAL, (390,), {"control": control_of(HIGH)}),
+        (USUAL, (390,), {"control": control_of({}, HIGH)}),
+    ],
+    ids=["symbols", "half_day", "one_half_day", "quotes", "flow", "load", "later_load"],
+)
+def test_intervals_of_the_usual_market_judge_no_other(monkeypatch, symbols, minutes, changes):
+    band = BAND["odd_lot_share"]._replace(single_low=0.99, single_high=1.0)
+    monkeypatch.setattr(scorecard, "TAPE_BANDS", (band,))
+    drawn = drawn_market(8, spec_of(symbols, minutes, **changes), each=300)
+    (row,) = card_of(drawn).rows("single")
+    assert (row.low, row.high, row.ok) == (-math.inf, math.inf, True)
+    assert not card_of(drawn).rows("pooled")[0].value > 0.99
+
+
+def test_a_load_that_is_over_before_the_tape_begins_is_no_other_market(monkeypatch):
+    band = BAND["odd_lot_share"]._replace(single_low=0.99, single_high=1.0)
+    monkeypatch.setattr(scorecard, "TAPE_BANDS", (band,))
+    before = ControlVersion(
+        effective_ns=OPEN_NS - SECOND_NS, control=SyntheticControlState(preset_id="event_day")
+    )
+    first = ControlVersion(effective_ns=0, control=SyntheticControlState.model_validate(HIGH))
+    spec = spec_of(USUAL, (390,), control=ControlLog(versions=(first, before)))
+    assert not card_of(drawn_market(9, spec, each=300)).rows("single")[0].ok
+
+
 def test_a_preset_that_a_band_does_not_hold_for_is_not_judged_by_it(monkeypatch):
     exempt = Exempt("event_day", "a reason")
     band = BAND["odd_lot_share"]._replace(low=0.99, high=1.0, exception=(exempt,))
     monkeypatch.setattr(scorecard, "TAPE_BANDS", (band,))
     drawn = market(1)
-    later = SyntheticControlState(preset_id="event_day")
-    versions = (
-        ControlVersion(effective_ns=0, control=SyntheticControlState()),
-        ControlVersion(effective_ns=drawn.spec.start_ns + 600 * SECOND_NS, control=later),
-    )
-    changed = drawn.spec.model_copy(update={"control": ControlLog(versions=versions)})
+    control = control_of({}, {"preset_id": "event_day"})
+    changed = drawn.spec.model_copy(update={"control": control})
     (judged,) = card_of(drawn).rows("pooled")
     (passed,) = card_of(drawn._replace(spec=changed)).rows("pooled")
     assert (judged.ok, passed.ok) == (False, True)
