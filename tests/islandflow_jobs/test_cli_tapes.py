@@ -268,15 +268,19 @@ def test_arguments_that_no_command_has_are_bad_input(islandflow, bare_home, argu
 )
 def test_a_folder_without_a_tape_is_bad_input(islandflow, bare_home, tmp_path, arguments):
     named = [part.format(tmp_path) for part in arguments]
-    refused(islandflow("tape", *named), "TAPE_MISSING")
+    [line] = refused(islandflow("tape", *named), "TAPE_MISSING")
+    assert str(tmp_path) in line
 
 
 def test_a_stream_or_range_that_a_tape_does_not_have_is_bad_input(make, islandflow, tmp_path):
     make()
     out = tmp_path / "out"
-    refused(islandflow("tape", "replay", "--folder", out, "--stream", "trades"), "STREAM_UNKNOWN")
-    flags = ["--start-ts", 9, "--end-ts", 8]
-    refused(islandflow("tape", "replay", "--folder", out, *flags), "TAPE_RANGE_INVALID")
+    for flags, code in (
+        (["--stream", "trades"], "STREAM_UNKNOWN"),
+        (["--start-ts", 9, "--end-ts", 8], "TAPE_RANGE_INVALID"),
+    ):
+        [line] = refused(islandflow("tape", "replay", "--folder", out, *flags), code)
+        assert "hint: " in line
 
 
 def test_a_profile_may_name_the_control_log_of_the_deployment(make, islandflow, tmp_path):

@@ -134,10 +134,15 @@ class PlainTape:
             return {"symbol": whole(0, symbols)} | quote
         if name == "equity_prints":
             off, about = venue["exchange"] > 3, np.zeros(count, np.int64)
-            return {"symbol": whole(0, symbols)} | trade | venue | {
-                "off_exchange": off,
-                "ref_seq": about,
-            }
+            return (
+                {"symbol": whole(0, symbols)}
+                | trade
+                | venue
+                | {
+                    "off_exchange": off,
+                    "ref_seq": about,
+                }
+            )
         contract = {"contract": whole(0, contracts)}
         if name == "option_nbbo":
             return contract | quote | {"iv_ppm": whole(100_000, 900_000)}

@@ -116,7 +116,8 @@ def test_an_injection_while_the_exchange_is_closed_is_refused(at_s, is_open):
 
 
 def test_a_closed_day_is_refused_by_the_calendar():
-    refused("SESSION_CLOSED", profile=profile(session__first_date="2026-01-19"))
+    closed = profile(session__first_date="2026-01-19")
+    assert refused("SESSION_CLOSED", profile=closed).loc == "/session/first_date"
 
 
 @settings(
