@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ContractError
-from contracts.seeds import parse_seed
 from contracts.tape import load_profile
 from islandflow_jobs import control_run, control_status
 from islandflow_jobs.control_run import Asked, Flags
 from islandflow_jobs.control_status import StatusRequest
 from islandflow_jobs.documents import all_valid
+from islandflow_jobs.live_run import seed_of
 from islandflow_resources.resource_set import ResourceSet
 
 control = typer.Typer(no_args_is_help=True, help="Control of the synthetic market.")
@@ -107,7 +107,7 @@ def control_now(
 ) -> None:
     """Where the market stands: phase, regime, focus, and which bursts were scheduled."""
     at_ns = None if at is None else control_run.parse_moment(at, "--at")
-    number = None if seed is None else parse_seed(seed)
+    number = None if seed is None else seed_of(seed)
     [document] = all_valid([profile], load_profile) if profile is not None else [None]
     wanted = StatusRequest(document, at_ns, number, live)
     _print(control_status.status(ResourceSet.from_environment(), wanted, as_json=as_json))

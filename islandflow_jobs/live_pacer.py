@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BEHIND_NS: Final = 2 * SECOND_NS
 """A lag of so much is told; it is made up for as fast as events can be drawn."""
+_OVER: Final = ("stopped", "finished")
 _WAKE_NS: Final = SECOND_NS
 _TELL_NS: Final = SECOND_NS // 10
 _AWAY_S: Final = 1.0
@@ -100,6 +101,7 @@ class Pacer:
         is_begun = bool(control.used)
         status: dict[str, Any] = {
             "pid": os.getpid(),
+            "mode": "batch" if state in _OVER else "live",
             "state": state,
             "tape_id": self._id(written),
             "profile_id": plan.profile.id,

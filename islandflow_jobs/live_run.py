@@ -83,9 +83,22 @@ def refuse_seeds(seed: str | None, bundle: Path | None) -> None:
 
 
 def bundle_of(seed: str) -> SeedBundle:
-    """The bundle of a seed under the usual names."""
-    number = parse_seed(seed)
-    return SeedBundle(seed=number, namespace=USUAL_NAMESPACE, partition=USUAL_PARTITION)
+    """The bundle of a seed under the usual names, see `seed_of`."""
+    return SeedBundle(seed=seed_of(seed), namespace=USUAL_NAMESPACE, partition=USUAL_PARTITION)
+
+
+def seed_of(text: str) -> int:
+    """The seed that the flag ``--seed`` says.
+
+    Raises
+    ------
+    ContractError
+        As of `parse_seed`, at ``--seed``.
+    """
+    try:
+        return parse_seed(text)
+    except ContractError as error:
+        raise ContractError(error.code, error.message, "--seed", error.hints) from error
 
 
 def run(

@@ -77,13 +77,14 @@ class LiveTape:
         self.events = dict.fromkeys(STREAMS, 0)
         self.mended = self.dropped = 0
         self._make = make
-        self._stack = ExitStack()
-        self._journal = self._stack.enter_context(Journal(folder.journal_path))
-        self._streams = {
-            name: self._stack.enter_context(LiveStream(folder.stream_path(name), schema))
-            for name, schema in STREAMS.items()
-        }
-        self._entries = self._journal.entries()
+        with ExitStack() as stack:
+            self._journal = stack.enter_context(Journal(folder.journal_path))
+            self._streams = {
+                name: stack.enter_context(LiveStream(folder.stream_path(name), schema))
+                for name, schema in STREAMS.items()
+            }
+            self._entries = self._journal.entries()
+            self._stack = stack.pop_all()
         self.control = LiveControl([told for one in self._entries for told in one.control])
         self._source = make(self._spec(), plan.seed_bundle.root_seed)
         self._followed = self._spec().control

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.control import SECOND_NS, SyntheticControlState
+from contracts.flow import SUBTYPE_NAMES
 from contracts.tape_columns import STREAMS
 from islandflow_resources.control_log import ControlLogStore
 from islandflow_resources.database import Database
@@ -30,6 +31,14 @@ from tests.islandflow_resources.live_tapes import profile
 
 SEED = 5
 LENGTH_S = 60
+INJECTED = {
+    "id": "one",
+    "subtype": SUBTYPE_NAMES[0],
+    "symbol": "SPY",
+    "at_s": 35,
+    "notional_usd": 400_000.0,
+    "is_decoy": False,
+}
 DEPLOYED = {"control": {"log": "deployment"}}
 DOC = Path(__file__).parents[2] / "docs" / "live-tape.md"
 
@@ -127,12 +136,12 @@ def start_ns(out):
 
 
 def test_a_live_tape_is_the_batch_tape_to_the_byte_and_so_are_its_streams(live, made, tmp_path):
-    code, lines, err = live("--speed", 60)
+    code, lines, err = live("--speed", 60, injections=[INJECTED])
     assert code == 0
     assert all(line.startswith("behind by ") for line in err)
     assert lines[-1].endswith("as streamed")
     out = tmp_path / "out"
-    assert tapes(out) == made()
+    assert tapes(out) == made(injections=[INJECTED])
     [tape] = (out / "tapes").iterdir()
     for stream in STREAMS:
         with pa.ipc.open_stream((out / "live" / f"{stream}.arrows").read_bytes()) as reader:

@@ -180,6 +180,7 @@ def test_a_revision_to_come_is_pending_and_then_in_force(tmp_path):
     events = [(BEGUN + 8 * STEP, look), (BEGUN + 17 * STEP, look)]
     heard = went_on(tmp_path, SteppedClock(at=events), feed)
     assert [one["revision_in_force"] for one in seen] == [0, 1]
+    assert [(one["mode"], one["state"]) for one in seen] == [("live", "running")] * 2
     assert [len(one["pending"]) for one in seen] == [1, 0]
     assert any(line.startswith("revision 1 is in force from ") for line in heard.said)
 
@@ -200,7 +201,8 @@ def test_who_is_asked_to_end_ends_between_two_seconds_and_goes_on_the_next_time(
     assert {name: mine[name] for name in mine if name.endswith("arrows")} == {
         name: whole[name] for name in whole if name.endswith("arrows")
     }
-    assert LiveFolder(tmp_path).status()["state"] == "finished"
+    status = LiveFolder(tmp_path).status()
+    assert (status["mode"], status["state"]) == ("batch", "finished")
 
 
 def test_who_is_asked_to_end_may_leave_a_tape_of_what_is_made(tmp_path):
