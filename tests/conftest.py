@@ -40,7 +40,7 @@ _GROUPS = {
     ),
     "market": re.compile(
         r"tests/(engine/(regimes|tapes/market)/|"
-        r"islandflow_\w+/test_(cli_)?(control_s|live|market_|sound_tape|tape)\w*\.py|"
+        r"islandflow_\w+/test_(cli_)?(catalogue_run|control_s|golden_tape|live|market_|sound_tape|tape)\w*\.py|"
         r"faults/test_(live|tape)\w*\.py)"
     ),
 }
