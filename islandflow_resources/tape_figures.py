@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from contracts.canonical import Document, Json
+from contracts.tape_bands import ID_AUC, MARKET_AUC, TAPE_BANDS
 from contracts.tape_columns import STREAMS
 from engine.tapes.market.api import VERSION as TAPE_ENGINE
 from engine.tapes.market.arbitrage import ArbitrageAudit, ArbitrageReport
 from engine.tapes.market.audit import Audit, Finding
-from engine.tapes.market.leaks import Leak, LeakTest
+from engine.tapes.market.leaks import SURE, Leak, LeakTest
 from engine.tapes.market.scorecard import Scorecard, Statistic
 from islandflow_resources.market_tapes import MarketTapeFiles
 from islandflow_resources.tape_batches import StoredBatches
@@ -38,6 +39,20 @@ _SECTION_OF: Final = {
 """Which section a fact of every row belongs to."""
 _REFERENCES: Final = "known_reference_share"
 """A statistic that is a rule of prints as well."""
+
+
+def limits_of_figures() -> Json:
+    """Every limit that figures are judged by, as a document: what is judged anew when one moves."""
+    bands: dict[str, Json] = {
+        band.name: [
+            band.scope,
+            *map(_number, (band.low, band.high, band.single_low, band.single_high)),
+            [one.preset for one in band.exception],
+        ]
+        for band in TAPE_BANDS
+    }
+    leaks: list[Json] = [ID_AUC, MARKET_AUC, SURE]
+    return {"bands": bands, "leaks": leaks}
 
 
 def measured(tape: MarketTapeFiles) -> Document:

@@ -19,7 +19,7 @@ from islandflow_resources.database import Database
 from islandflow_resources.derived import DerivedDocument, Recipe, made_document
 from islandflow_resources.market_tapes import MarketTapeFiles
 from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.tape_figures import VERSION, measured
+from islandflow_resources.tape_figures import VERSION, limits_of_figures, measured
 from islandflow_resources.tape_loader import verify_tape
 from islandflow_resources.tape_parity import problem_of, tape_parity
 
@@ -96,7 +96,7 @@ def refuse_unsound(judgement: Judgement, named: str) -> None:
 def tape_report(
     store: ObjectStore, database: Database, tape: MarketTapeFiles, run_id: str
 ) -> DerivedDocument:
-    """The report of a tape, made once.
+    """The report of a tape, made once for the limits that it is judged by.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def tape_report(
     ref = tape.ref
     recipe = Recipe(
         WHAT,
-        recipe_digest(WHAT, version=VERSION, inputs=inputs),
+        recipe_digest(WHAT, version=VERSION, specs={"limits": limits_of_figures()}, inputs=inputs),
         f"reports/market/{ref.inputs.tape_id}",
         VERSION,
         ref.tape.key,

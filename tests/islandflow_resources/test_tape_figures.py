@@ -7,7 +7,7 @@ from contracts.tape_bands import ID_AUC, MARKET_AUC, TAPE_BANDS
 from contracts.tape_columns import STREAMS
 from engine.tapes.market.arbitrage import KINDS, ArbitrageReport, Violation
 from islandflow_resources import market_tapes, tape_figures
-from islandflow_resources.tape_figures import measured
+from islandflow_resources.tape_figures import limits_of_figures, measured
 from tests.islandflow_resources.small_markets import OffGridTape, empty_market, made_market
 
 
@@ -92,3 +92,12 @@ def test_figures_are_a_document(sound):
     assert canonical_json(sound)
     for one in sound["figures"]:
         assert one.keys() == {"section", "name", "value", "low", "high", "ok", "detail"}
+
+
+def test_every_limit_that_judges_is_among_those_that_are_told():
+    told = limits_of_figures()
+    assert list(told["bands"]) == [band.name for band in TAPE_BANDS]
+    assert told["bands"]["off_grid_share"][1:5] == [0, 0, 0, 0]
+    assert told["bands"]["fano_1s"][2] is None
+    assert told["leaks"][:2] == [ID_AUC, MARKET_AUC]
+    assert canonical_json(told)

@@ -53,6 +53,14 @@ def test_a_sound_tape_has_no_problem_and_is_judged_once(market):
     assert {key: market.store.get(key) for key in market.store.keys("reports/")} == before
 
 
+def test_other_limits_judge_anew(market, monkeypatch):
+    first = tape_report(market.store, market.database, market.tape, RUN)
+    monkeypatch.setattr(tape_reports, "limits_of_figures", lambda: {"bands": {"fano_1s": [2.5]}})
+    other = tape_report(market.store, market.database, market.tape, RUN)
+    assert (other.used_cache, other.document) == (False, first.document)
+    assert other.key != first.key
+
+
 def test_a_damaged_report_is_put_aside_and_made_again(market):
     report = tape_report(market.store, market.database, market.tape, RUN)
     flip(market.store.root / report.key)
