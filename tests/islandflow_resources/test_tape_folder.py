@@ -9,21 +9,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.canonical import canonical_json
 from contracts.errors import ContractError, IntegrityError
 from contracts.flow import ACTORS
 from contracts.labels import ExpectedOutputs, GroundTruthLabels, load_labels
-from contracts.tape import tape_id, tape_recipe
+from contracts.tape import load_profile, spec_from, tape_id, tape_recipe
 from contracts.tape_columns import STREAMS
 from contracts.tape_manifest import LABEL_FILES, MANIFEST, PROVENANCE, TAPE_FILES, labels_key
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.stored_files import read_sealed
 from islandflow_resources.tape_buckets import cut
 from islandflow_resources.tape_folder import find_tape, write_tape
+from islandflow_resources.tape_inputs import tape_inputs
 from islandflow_resources.tape_loader import verify_tape
 from islandflow_resources.tape_tables import TapeTexts, stream_tables
 from tests.contracts.fixture_files import FOLDER
 from tests.islandflow_resources.plain_tape import VERSION, PlainTape, plain_spec
-from tests.islandflow_resources.tape_tampering import SEED, inputs_of, written
+from tests.islandflow_resources.tape_tampering import BUNDLE, SEED, inputs_of, written
 from tests.oracles.table_digest import table_digest
 
 SECOND_NS = 1_000_000_000
@@ -337,6 +339,22 @@ def test_a_batch_that_is_cut_anywhere_says_the_same():
         assert before.rows + after.rows == whole.rows
         both = np.concatenate([before.print_labels["seq"], after.print_labels["seq"]])
         assert (both == whole.print_labels["seq"]).all()
+
+
+def of_fixtures(root, density):
+    """The plain tape of the documents in the fixtures."""
+    spec = spec_from(json.loads(open_fixture("tape_specs/tape_spec_one_symbol.json")))
+    profile = load_profile(open_fixture("tape_profiles/tape_profile_two_symbols.json"))
+    named = profile.model_copy(update={"id": spec.id})
+    inputs = tape_inputs(named, spec, BUNDLE, VERSION, "a fixture of the manifest")
+    return written(root, source=lambda: PlainTape(spec, SEED, density), inputs=inputs)
+
+
+@pytest.mark.parametrize(("name", "density"), [("two_stretches", 2), ("empty", 0)])
+def test_manifests_in_the_fixtures_are_made_again_to_the_byte(tmp_path, name, density):
+    manifest = of_fixtures(tmp_path / "root", density).manifest
+    stored = json.loads(open_fixture(f"tape_manifests/tape_manifest_{name}.json"))
+    assert manifest.to_bytes() == canonical_json(stored) + b"\n"
 
 
 def open_fixture(name):
