@@ -39,8 +39,8 @@ _GROUPS = {
         r"published_s|recomputed|serve|signal)\w*\.py)"
     ),
     "market": re.compile(
-        r"tests/(engine/(regimes|tapes/market)/|"
-        r"islandflow_\w+/test_(cli_)?(catalogue_run|control_s|golden_tape|live|market_|sound_tape|tape)\w*\.py|"
+        r"tests/(engine/(regimes|tapes/market)/|golden_tapes/|"
+        r"islandflow_\w+/test_(cli_)?(catalogue_run|control_s|live|market_|sound_tape|tape)\w*\.py|"
         r"faults/test_(live|tape)\w*\.py)"
     ),
 }
