@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from engine.tapes.market import kernels
 from engine.tapes.market import layout as at
 from engine.tapes.market.latent import Latent
 from tests.engine.tapes.market.markets import SECOND_NS, make, market_spec
@@ -26,8 +27,7 @@ def trades(symbol, branching, seed):
     for start_ns in range(spec.start_ns, spec.end_ns, 300 * SECOND_NS):
         stretch = latent.next(start_ns, 300, spec.control)
         base.append(stretch.cells[:, at.RATE_SHAPE] * stretch.cells[:, at.RATE] * stretch.busy[0])
-    prints_per_order = 1.0 / (1.0 - at.GROUP_STAYS)
-    usual = spec.universe[0].trades_per_second / prints_per_order
+    usual = spec.universe[0].trades_per_second / kernels._PRINTS_PER_TRADE
     return times, usual * (1.0 - branching) * np.concatenate(base)
 
 
@@ -41,7 +41,7 @@ def parts(branching):
 
 @pytest.mark.parametrize(("symbol", "branching"), [("NFLX", 0.6), ("BAC", 0.6), ("CVX", 0.3)])
 def test_rescaled_waiting_times_are_exponential(symbol, branching):
-    times, base = trades(symbol, branching, 3)
+    times, base = trades(symbol, branching, 5)
     assert len(times) > 800
     waits = compensators(times, base, parts(branching))
     p = stats.kstest(waits, "expon").pvalue
@@ -56,6 +56,11 @@ def test_without_children_the_same_times_are_not_exponential():
     times, base = trades("BAC", 0.6, 3)
     waits = compensators(times, base / 0.4, [])
     assert stats.kstest(waits / waits.mean(), "expon").pvalue < 1e-6
+
+
+def test_orders_print_as_often_as_the_rates_take_them_to():
+    prints = kernels._PRINTS_PER_TRADE
+    assert prints == pytest.approx(1.0 / (1.0 - at.GROUP_STAYS), rel=0.01)
 
 
 def test_without_branching_trades_are_a_poisson_process():
