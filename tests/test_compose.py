@@ -91,7 +91,8 @@ def test_no_secret_stands_in_the_compose_file(compose):
     for service in compose["services"].values():
         for name, value in service.get("environment", {}).items():
             if "KEY" in name or "PASSWORD" in name:
-                assert re.match(r"\$\{[A-Z0-9_]+(:\?[^}]+)?\}$", value), name
+                # a default may only be empty
+                assert re.match(r"\$\{[A-Z0-9_]+(:\?[^}]+|:-)?\}$", value), name
 
 
 def test_every_port_is_published_on_loopback_only(compose):

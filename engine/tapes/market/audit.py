@@ -22,7 +22,7 @@ from engine.arrays import Ints
 from engine.tapes.market import scorecard_options_layout as at
 from engine.tapes.market.events import CLASSES, VOCABULARIES, Batch, Columns
 from engine.tapes.market.kernels_scorecard_context import see_equity_context
-from engine.tapes.market.scorecard_context import OptionContext, usual_spreads
+from engine.tapes.market.scorecard_context import OptionContext
 from engine.tapes.market.scorecard_rows import equity_rows, ints, option_rows, pieces
 
 Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
@@ -199,7 +199,7 @@ def options_near_quotes(columns: Columns, kinds: Ints, held: Ints) -> Finding:
 
 
 def equities_near_quotes(columns: Columns, held: Ints) -> Finding:
-    """A trade in an equity is in the last clean quote, or at most a cent through it.
+    """A trade in an equity is in the last uncrossed quote, or at most a cent through it.
 
     Parameters
     ----------
@@ -265,7 +265,6 @@ class Audit:
         self._session = -1
         self._last = (-1, -1)
         self._quotes: Ints = np.zeros((len(spec.universe), 2), dtype=np.int64)
-        self._usual = usual_spreads(spec)
         self._rows: dict[str, int] = {}
         self._found: dict[tuple[str, str], Finding] = {}
 
@@ -323,7 +322,7 @@ class Audit:
         facts.append(options_near_quotes(streams["option_prints"], kinds, held))
         rows = equity_rows(streams)
         held = np.empty((rows.p_seq.size, 2), dtype=np.int64)
-        see_equity_context(rows, self._quotes, self._usual, held)
+        see_equity_context(rows, self._quotes, held)
         facts.append(equities_near_quotes(streams["equity_prints"], held))
         return facts
 

@@ -7,7 +7,7 @@ scorecard, the audit and the leak test all look at prints with what is found her
 from __future__ import annotations
 
 from contracts.tape_columns import CENT_TICKS, TICKS_PER_DOLLAR
-from engine.arrays import Floats, Ints
+from engine.arrays import Ints
 from engine.jit import borrowed, inlined, kernel
 from engine.tapes.market import scorecard_options_layout as at
 from engine.tapes.market.kernels_scorecard import kind_of_quote, renew_usual
@@ -116,15 +116,15 @@ def see_context(given: OptionRows, standing: OptionState, held: Ints) -> None:
 
 
 @kernel
-def see_equity_context(rows: EquityRows, quotes: Ints, usual: Floats, held: Ints) -> None:
-    """Take equity quotes of a stretch, and write beside each print the last clean one.
+def see_equity_context(rows: EquityRows, quotes: Ints, held: Ints) -> None:
+    """Take equity quotes of a stretch, and write beside each print the last that it can trade at.
+
+    A wide quote stands too: after a calm minute a stressed one is as wide as a wrong one.
 
     Parameters
     ----------
     quotes : ndarray, shape (symbols, 2), int64
-        Bid and ask of the last clean quote; renewed.
-    usual : ndarray, shape (symbols,), float64
-        Usual spread, ticks; renewed.
+        Bid and ask of the last quote of two sides that do not cross; renewed.
     held : ndarray, shape (prints, 2), int64
         Overwritten.
     """
@@ -133,9 +133,7 @@ def see_equity_context(rows: EquityRows, quotes: Ints, usual: Floats, held: Ints
         is_last = k == rows.p_seq.shape[0]
         while i < rows.q_seq.shape[0] and (is_last or rows.q_seq[i] < rows.p_seq[k]):
             symbol, bid, ask = rows.q_symbol[i], rows.q_bid[i], rows.q_ask[i]
-            kind = kind_of_quote(bid, ask, float(usual[symbol]))
-            renew_usual(usual, symbol, bid, ask)
-            if kind == CLEAN:
+            if 0 < bid < ask:
                 quotes[symbol, 0] = bid
                 quotes[symbol, 1] = ask
             i += 1

@@ -19,7 +19,6 @@ from tests.engine.tapes.market.drawn_streams import (
     drawn_market,
     spec_of,
 )
-from tests.oracles.market_statistics import kinds_of
 from tests.oracles.option_statistics import Listed, held_of, variation
 
 PRINTS = ("equity_prints", "option_prints")
@@ -327,12 +326,11 @@ def test_prices_of_any_market_are_judged_as_an_oracle_judges_them(seed, parts):
 
 
 def equities_outside(tape):
-    """Trades more than a cent away from the last clean quote of their symbol."""
-    clean = {q.seq for s in range(len(tape.facts)) for q, k in kinds_of(tape, s) if k == "clean"}
+    """Trades more than a cent away from the last quote of two sides that do not cross."""
     last, outside = {}, 0
     for row in sorted([*tape.quotes, *tape.prints], key=lambda row: row.seq):
         if hasattr(row, "bid"):
-            if row.seq in clean:
+            if 0 < row.bid < row.ask:
                 last[row.symbol] = (row.bid, row.ask)
         elif row.condition < 3:
             bid, ask = last.get(row.symbol, (0, 0))

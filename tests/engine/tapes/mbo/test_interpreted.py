@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.engine.tapes.mbo.markets import digests
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_interpreted_kernels_give_the_compiled_bytes_for_every_case():
