@@ -108,7 +108,7 @@ def tape_diff(
 
 @tape.command("replay")
 def tape_replay(
-    folder: Annotated[Path, typer.Option(help="folder of a tape")],
+    folder: Annotated[Path, typer.Argument(help="folder of a tape", show_default=False)],
     stream: Annotated[
         list[str] | None, typer.Option(help="stream, or all, options, nbbo, equities [all]")
     ] = None,

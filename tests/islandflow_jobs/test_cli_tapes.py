@@ -73,7 +73,7 @@ def test_a_tape_is_made_proved_replayed_and_found_again(make, islandflow, tmp_pa
     assert proved[0].startswith("ok ")
     assert proved[1:] == lines[1:]
 
-    code, printed, err = islandflow("tape", "replay", "--folder", out, "--stream", "equities")
+    code, printed, err = islandflow("tape", "replay", out, "--stream", "equities")
     assert (code, err) == (0, [])
     events = list(replay_events(place, streams=["equity_prints"]))
     assert [json.loads(line)["trace_id"] for line in printed] == [one.trace_id for one in events]
@@ -250,7 +250,7 @@ def test_the_complete_default_profile_is_printed(islandflow, bare_home, command,
         ("make", "--duration", "-1"),
         ("make", "--colour", "red"),
         ("replay",),
-        ("replay", "--folder", "x", "--speed", "-1"),
+        ("replay", "x", "--speed", "-1"),
         ("verify",),
         ("diff", "x"),
         ("melt",),
@@ -264,7 +264,7 @@ def test_arguments_that_no_command_has_are_bad_input(islandflow, bare_home, argu
 
 @pytest.mark.parametrize(
     "arguments",
-    [("verify", "{}"), ("diff", "{}", "{}"), ("replay", "--folder", "{}")],
+    [("verify", "{}"), ("diff", "{}", "{}"), ("replay", "{}")],
 )
 def test_a_folder_without_a_tape_is_bad_input(islandflow, bare_home, tmp_path, arguments):
     named = [part.format(tmp_path) for part in arguments]
@@ -279,7 +279,7 @@ def test_a_stream_or_range_that_a_tape_does_not_have_is_bad_input(make, islandfl
         (["--stream", "trades"], "STREAM_UNKNOWN"),
         (["--start-ts", 9, "--end-ts", 8], "TAPE_RANGE_INVALID"),
     ):
-        [line] = refused(islandflow("tape", "replay", "--folder", out, *flags), code)
+        [line] = refused(islandflow("tape", "replay", out, *flags), code)
         assert "hint: " in line
 
 
