@@ -121,7 +121,10 @@ def test_the_commands_of_the_page_run_in_their_order(islandflow, bare_home, tmp_
     write_json(tmp_path / "control.json", templated("stress-tape").model_dump(mode="json"))
     block = PAGE[PAGE.index("```sh\n") + 6 :].partition("```")[0]
     commands = [shlex.split(line)[1:] for line in block.splitlines()]
-    assert [command[:2] for command in commands[-2:]] == [["control", "history"], ["control", "status"]]
+    assert [command[:2] for command in commands[-2:]] == [
+        ["control", "history"],
+        ["control", "status"],
+    ]
     told = {}
     for command in commands:
         code, told[command[1]], err = islandflow(*command)
