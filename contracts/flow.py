@@ -8,17 +8,9 @@ from __future__ import annotations
 
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from contracts.smart_flow import HypothesisType
+
 Right: TypeAlias = Literal["C", "P", "either"]
-Direction: TypeAlias = Literal["bullish", "bearish", "neutral", "mixed", "unknown"]
-HypothesisType: TypeAlias = Literal[
-    "directional_accumulation",
-    "retail_attention_flow",
-    "event_positioning",
-    "volatility_supply",
-    "structure_arbitrage",
-    "hedge_rebalance",
-    "unclear",
-]
 
 EXPECTED_CLASS: Final[dict[str, HypothesisType]] = {
     "institutional_directional": "directional_accumulation",

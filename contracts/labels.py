@@ -14,8 +14,8 @@ from pydantic import Field, TypeAdapter, model_validator
 from contracts.canonical import parse_document
 from contracts.digest import Digest, document_digest
 from contracts.document import Integer, Model, Nanoseconds, Number, Slug, validate
-from contracts.flow import Direction, HypothesisType
 from contracts.problems import broken_rule
+from contracts.smart_flow import AbstentionReason, Band, Direction, FactKind, HypothesisType
 
 MAX_LABELS: Final = 1000
 MAX_BYTES: Final = 64_000_000
@@ -30,31 +30,6 @@ ScenarioFamily: TypeAlias = Literal[
     "hedge_reactive_flow",
     "structure_arbitrage_flow",
     "no_alert_negative",
-]
-Band: TypeAlias = Literal["low", "medium", "high"]
-FactKind: TypeAlias = Literal[
-    "execution_aggression",
-    "execution_context",
-    "premium_size",
-    "structure_shape",
-    "quote_quality",
-    "timing_context",
-    "underlying_context",
-    "event_context",
-    "eligibility_decision",
-    "synthetic_ground_truth",
-    "other",
-]
-AbstentionReason: TypeAlias = Literal[
-    "insufficient_evidence",
-    "stale_quote_context",
-    "conflicting_evidence",
-    "inside_market_context",
-    "complex_or_special_print_context",
-    "below_policy_threshold",
-    "calibration_unavailable",
-    "not_abstained",
-    "other",
 ]
 PipelineEvent: TypeAlias = Literal[
     "flow_evidence_candidate",

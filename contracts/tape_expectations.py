@@ -11,17 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
-from contracts.flow import Direction, HypothesisType
 from contracts.labels import (
     EXPECTED_OUTPUTS_VERSION,
     LABELS_VERSION,
-    AbstentionReason,
-    Band,
     ConfidenceRange,
     EventRef,
     ExpectedOutputs,
     ExpectedPipelineEvent,
-    FactKind,
     FalsePositivePenalty,
     GroundTruthLabel,
     GroundTruthLabels,
@@ -29,6 +25,7 @@ from contracts.labels import (
     Requirement,
     SmartFlowExpectedOutput,
 )
+from contracts.smart_flow import AbstentionReason, Band, Direction, FactKind, HypothesisType
 from contracts.tape_catalogue import scenario
 
 _Severity = Literal["none", "low", "medium", "high"]
