@@ -20,6 +20,8 @@ from contracts import (
     control,
     costs,
     experiment,
+    flow_policy,
+    flow_projection,
     grid,
     labels,
     manifest,
@@ -85,6 +87,12 @@ _SOURCES: Final[dict[str, _Source]] = {
     ),
     "serving": _Source(experiment.SERVING, "0.1", "Serving", experiment.BEYOND_SCHEMA),
     "experiment": _Source(experiment.EXPERIMENT, "0.1", "Experiment", experiment.BEYOND_SCHEMA),
+    "scoring_policy": _Source(
+        flow_policy.POLICY, "1.0", "Scoring policy of smart flow", flow_policy.BEYOND_SCHEMA
+    ),
+    "smart_flow_alert": _Source(
+        flow_projection.ALERT, "1", "Smart-flow alert", flow_projection.BEYOND_SCHEMA
+    ),
     "monte_carlo_settings": _Source(
         validation.MONTE_CARLO, "0.1", "Monte Carlo settings", validation.BEYOND_SCHEMA
     ),

@@ -84,6 +84,9 @@ _PATTERNS: Final[Mapping[str, str]] = {
     "^(tapes|labels)/[0-9a-f]{16}/[a-z_.]{1,64}$": "write tapes/ or labels/, an id, a file name",
     "^label:[a-z0-9_:-]{1,160}$": "write label: and up to 160 of a-z 0-9 _ : -",
     "^expected:[a-z0-9_:-]{1,160}$": "write expected: and up to 160 of a-z 0-9 _ : -",
+    r"^[0-9]+\.[0-9]+$": "write two numbers with a point between them, e.g. 1.0",
+    "^cluster:[A-Z][A-Z0-9]{0,5}:[1-9][0-9]{0,18}$": "write cluster:, symbol, : and number",
+    "^flowpacket:[A-Z][A-Z0-9]{0,5}:[1-9][0-9]{0,18}$": "write flowpacket:, symbol, : and number",
     r"^\S(.*\S)?$": "write text in one line that neither begins nor ends with a blank",
 }
 _BOUNDS: Final[Mapping[str, str]] = {

@@ -18,6 +18,8 @@ from contracts.control import CONTROL_LOG, CONTROL_STATE
 from contracts.costs import COSTS
 from contracts.document import load
 from contracts.experiment import EXPERIMENT, SERVING, load_experiment, load_serving
+from contracts.flow_policy import POLICY, load_policy
+from contracts.flow_projection import ALERT, load_alert
 from contracts.grid import GRID_CONFIG, load_grid_config
 from contracts.labels import (
     EXPECTED_OUTPUTS,
@@ -89,6 +91,8 @@ KINDS = {
             EXPECTED_OUTPUTS,
             load_expected_outputs,
         ),
+        _kind("scoring_policies", "scoring policy", "scoring_policy", POLICY, load_policy),
+        _kind("smart_flow_alerts", "smart flow alert", "smart_flow_alert", ALERT, load_alert),
         _kind("monte_carlo_settings", "monte carlo settings", "monte_carlo_settings", MONTE_CARLO),
         _kind(
             "walk_forward_settings", "walk forward settings", "walk_forward_settings", WALK_FORWARD

@@ -12,6 +12,8 @@ from contracts import (
     campaign,
     control,
     experiment,
+    flow_policy,
+    flow_projection,
     grid,
     labels,
     mbo,
@@ -88,6 +90,8 @@ def test_the_rules_beyond_a_schema_stand_beside_it():
         "tape_profile": tape,
         "tape_manifest": tape_manifest,
         "ground_truth_labels": labels,
+        "scoring_policy": flow_policy,
+        "smart_flow_alert": flow_projection,
     }
     rules = {name: module.BEYOND_SCHEMA for name, module in modules.items()}
     rules["control_state"] = control.STATE_BEYOND_SCHEMA
@@ -103,6 +107,7 @@ FREE = {
     "backtest_result": {"metrics", "reasons", "settings", "file_digests"},
     "manifest": {"columns", "spec"},
     "dossier": {"params"},
+    "scoring_policy": {"hypotheses", "weights"},
     **{
         name: {"generator"}
         for name in (
