@@ -161,7 +161,7 @@ class Scripted(http.server.ThreadingHTTPServer):
 
     def store(self, settings):
         endpoint = f"http://127.0.0.1:{self.server_port}"
-        patience = Patience(total_s=5, first_s=0.01, longest_s=0.05)
+        patience = Patience(total_s=60, first_s=0.01, longest_s=0.05)
         return S3Store(replace(settings, endpoint=endpoint), patience)
 
 
