@@ -66,6 +66,10 @@ class Mismatch(NamedTuple):
     wanted: str
     found: str
 
+    def __str__(self) -> str:
+        about = f" of {self.subject}" if self.subject else ""
+        return f"{self.kind}{about}: wanted {self.wanted}, found {self.found}"
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -73,7 +77,7 @@ class Judged:
 
     Attributes
     ----------
-    output_id, label_id, scenario_id : str
+    expected_output_id, label_id, scenario_id : str
     cluster_id : str or None
         The cluster that was judged: the alert with most of the label's prints, without alerts
         the cluster with most of them; None if they are in none.
@@ -85,7 +89,7 @@ class Judged:
         What its false positives cost, 0 without one.
     """
 
-    output_id: str
+    expected_output_id: str
     label_id: str
     scenario_id: str
     cluster_id: str | None
@@ -98,7 +102,7 @@ class Judged:
         """As JSON."""
         mismatches: list[Json] = [{**one._asdict()} for one in self.mismatches]
         return {
-            "expected_output_id": self.output_id,
+            "expected_output_id": self.expected_output_id,
             "label_id": self.label_id,
             "scenario_id": self.scenario_id,
             "cluster_id": self.cluster_id,
@@ -110,7 +114,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Every expected output of a tape.
+    """Every expected output of a tape; goes through them in their order.
 
     Attributes
     ----------
@@ -121,6 +125,9 @@ class Judgement:
 
     outputs: tuple[Judged, ...]
     other_alerts: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Judged]:
+        return iter(self.outputs)
 
     @property
     def is_as_expected(self) -> bool:
@@ -144,15 +151,17 @@ class _Found:
         return [one.alert for one in ordered if one.alert]
 
 
-def judge(tables: Tables, labels: GroundTruthLabels, outputs: ExpectedOutputs) -> Judgement:
+def judge_expectations(
+    outputs: ExpectedOutputs, labels: GroundTruthLabels, tables: Tables
+) -> Judgement:
     """Hold a detection against the expected outputs of its tape.
 
     Parameters
     ----------
+    outputs, labels
+        Documents of the tape that it was made of.
     tables : mapping of str to pyarrow.Table
         Of one detection, by the names of ``contracts.flow_columns.DETECTIONS``.
-    labels, outputs
-        Documents of the tape that it was made of.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from contracts.labels import (
     Requirement,
 )
 from contracts.tape_expectations import ground_truth
-from islandflow_resources.flow_expectations import judge
+from islandflow_resources.flow_expectations import judge_expectations
 from tests.islandflow_resources import flow_detections as made
 
 LOUD, SILENT = "institutional-directional-flow", "no-alert-wide-quote-chop"
@@ -42,9 +42,14 @@ EASY = {"required_evidence": (), "forbidden_evidence": ()}
 
 def judged(refs, tables=None, **changes):
     """The one expected output of a scenario, judged."""
-    judgement = judge(tables or made.detection(), *documents(refs, **changes))
-    (one,) = judgement.outputs
+    (one,) = judge(documents(refs, **changes), tables)
     return one
+
+
+def judge(labelled, tables=None):
+    """Labels and outputs, held against a detection."""
+    labels, outputs = labelled
+    return judge_expectations(outputs, labels, tables or made.detection())
 
 
 def kinds(one):
@@ -294,10 +299,10 @@ def test_another_alert_of_another_class_on_the_same_prints_is_a_false_positive()
 
 def test_alerts_that_no_output_speaks_of_are_listed_and_no_mismatch():
     labels, outputs = documents(QUIET, **EASY, abstention_reasons=())
-    judgement = judge(made.detection(), labels, outputs)
+    judgement = judge((labels, outputs))
     assert judgement.other_alerts == (SWEEP_ALERT,)
     assert judgement.is_as_expected
-    both = judge(made.detection(), *documents({**SWEEP, **QUIET}))
+    both = judge(documents({**SWEEP, **QUIET}))
     assert both.other_alerts == ()
     assert not both.is_as_expected
 
@@ -306,7 +311,21 @@ def test_a_judgement_can_be_written():
     document = judged(SWEEP).document
     assert document["cluster_id"] == "cluster:SPY:101"
     assert document["alert_ids"] == [SWEEP_ALERT]
+    assert document["expected_output_id"] == "expected:run-1:institutional-directional-flow"
     assert [set(one) for one in document["mismatches"]] == [{"kind", "subject", "wanted", "found"}]
+
+
+def test_a_mismatch_is_told_in_a_sentence():
+    missed, *_ = judged({LOUD: [ref(205)]}, **EASY).mismatches
+    assert str(missed) == (
+        "missing_expected_alert: wanted directional_accumulation, "
+        "found insufficient_evidence inside_market_context"
+    )
+    (thin,) = judged(SWEEP).mismatches
+    assert str(thin) == (
+        "missing_required_evidence of quote_quality_nbbo_coverage_ratio_mean: "
+        "wanted nbbo_coverage_ratio_mean gte 0.8, found 0.75"
+    )
 
 
 def test_outputs_of_other_labels_are_refused():
@@ -316,11 +335,11 @@ def test_outputs_of_other_labels_are_refused():
         documents(QUIET)[1].model_copy(update={"source_labels_hash": labels.labels_hash}),
     ):
         with pytest.raises(ContractError) as refused:
-            judge(made.detection(), labels, wrong)
+            judge((labels, wrong))
         assert refused.value.code == "FLOW_LABELS_DIFFER"
 
 
 def test_a_tape_without_labels_has_nothing_to_judge():
-    judgement = judge(made.detection(), *documents({}))
+    judgement = judge(documents({}))
     assert judgement.outputs == ()
     assert judgement.other_alerts == (SWEEP_ALERT,)
