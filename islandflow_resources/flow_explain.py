@@ -272,10 +272,15 @@ def summary(chain: Chain) -> str:
     """What happened, in a sentence."""
     row = chain.cluster
     seconds = (row["end_ns"] - row["start_ns"]) * 1e-9
-    shape = f"a {row['structure_type']} of" if row["legs"] > 1 else "of"
+    shape = f"of a {row['structure_type']} from" if row["legs"] > 1 else "of"
     bought, sold = flow_chains.buy_ratio(chain), flow_chains.sell_ratio(chain)
     return (
-        f"{row['prints']} prints {shape} {row['contract'].replace(' ', '')} in {seconds:.1f} s: "
+        f"{prints_of(row)} {shape} {row['contract'].replace(' ', '')} in {seconds:.1f} s: "
         f"{row['contracts']:,} contracts for {row['premium_usd']:,.0f} dollars, "
         f"{bought:.0%} at the ask, {sold:.0%} at the bid"
     )
+
+
+def prints_of(row: Row) -> str:
+    """How many prints a packet or cluster has, in words."""
+    return "1 print" if row["prints"] == 1 else f"{row['prints']:,} prints"

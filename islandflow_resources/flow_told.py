@@ -13,11 +13,11 @@ from contracts.flow_evidence import packet_id
 from contracts.flow_scores import HypothesisScore
 from contracts.tape_columns import TICKS_PER_DOLLAR
 from islandflow_resources.flow_chains import Row
-from islandflow_resources.flow_explain import INTERCEPT, Explained
+from islandflow_resources.flow_explain import INTERCEPT, Explained, prints_of
 from islandflow_resources.flow_facts import print_id
 
 _SECOND_NS: Final = 1_000_000_000
-_NAME_WIDTH: Final = 26
+_NAME_WIDTH: Final = 32
 
 
 def told(explained: Explained) -> list[str]:
@@ -110,7 +110,7 @@ def _packets(explained: Explained) -> Iterator[str]:
         name = packet_id(row["symbol"], row["packet_seq"])
         yield (
             f"  {name:{_NAME_WIDTH}}{utc(row['start_ns'])}  {row['contract']}"
-            f"  {row['structure_type']}  {row['prints']} prints, {row['contracts']:,} contracts,"
+            f"  {row['structure_type']}  {prints_of(row)}, {row['contracts']:,} contracts,"
             f" {row['premium_usd']:,.0f} dollars  {row['reason_code']}"
         )
 

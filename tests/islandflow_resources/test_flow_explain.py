@@ -9,7 +9,7 @@ from contracts.errors import ContractError
 from contracts.flow_features import AXES
 from contracts.flow_projection import load_alert
 from contracts.smart_flow import HYPOTHESES
-from islandflow_resources.flow_explain import explain, leading
+from islandflow_resources.flow_explain import explain, leading, prints_of
 from tests.islandflow_resources import flow_detections as made
 
 ALERT = made.alert()["alert_id"]
@@ -91,7 +91,12 @@ def test_the_summary_says_what_happened():
     )
     straddle = made.sweep_cluster(legs=2, structure_type="straddle")
     summary = explained(tables=made.detection([straddle])).projection.insight.summary
-    assert summary.startswith("4 prints a straddle of SPY260116C00500000")
+    assert summary.startswith("4 prints of a straddle from SPY260116C00500000")
+    assert [prints_of({"prints": count}) for count in (1, 2, 1_234)] == [
+        "1 print",
+        "2 prints",
+        "1,234 prints",
+    ]
 
 
 def test_another_policy_than_that_of_the_alert_is_refused():
