@@ -2,7 +2,7 @@
 
 Verbs: `score_tape` one tape, `pooled` and `curves` of several, `levels` that the pooled figures
 must reach. Nothing here knows how a detection is made: that is ``engine.flow``, whose tables come
-in as columns. What the figures mean is said in docs/smart-flow.md.
+in as columns.
 """
 
 from engine.evaluation.api import VERSION, score_tape

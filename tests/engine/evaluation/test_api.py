@@ -12,6 +12,8 @@ from contracts.flow import SUBTYPE_NAMES
 from contracts.regime import REGIMES
 from contracts.smart_flow import HYPOTHESES
 from engine.evaluation import score_tape
+from tests.architecture.rules import forbidden_uses
+from tests.architecture.sources import ROOT
 from tests.engine.evaluation import small_tapes as made
 from tests.oracles import smart_flow_scores as oracle
 
@@ -264,3 +266,23 @@ def test_log_odds_that_are_no_number_state_nothing():
     counts = made.score(tape).counts
     assert counts["reliability"].sum() == 0
     assert counts["z_clusters"][0, 0] == 1
+
+
+@pytest.mark.parametrize("change", [{"prints": 0}, {"end_ns": made.OPEN + 30 * made.MINUTE}])
+def test_bursts_that_did_not_print_or_did_not_end_are_not_there(change):
+    tape = made.empty()
+    made.add_burst(tape, (1, 2, 3), 0)
+    assert made.score(tape).counts["bursts"].sum() == 1
+    tape["burst_labels"][0].update(change)
+    counts = made.score(tape).counts
+    assert counts["bursts"].sum() == 0
+    assert counts["coverage"].tolist() == [21, 0, 0]
+
+
+def test_the_judge_knows_neither_the_detector_nor_the_generator():
+    modules = sorted((ROOT / "engine" / "evaluation").glob("*.py"))
+    found = [
+        use for path in modules for use in forbidden_uses(path, ("engine.flow", "engine.tapes"))
+    ]
+    assert len(modules) > 5
+    assert found == []
