@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ def lint_imports_in(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def blind_modules() -> list[str]:
+    """Modules that the contract of the detector names: import-linter asks that they exist."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
+    return contracts["blind"]["source_modules"] + contracts["blind"]["forbidden_modules"]
+
+
 @pytest.fixture
 def small_tree(tmp_path):
     """Five packages that keep every contract, under the project's own configuration."""
@@ -28,6 +36,8 @@ def small_tree(tmp_path):
         (tmp_path / package / "__init__.py").write_text("")
     (tmp_path / "engine" / "rng.py").write_text("import contracts\n")
     (tmp_path / "engine" / "paths.py").write_text("import engine.rng\n")
+    for module in blind_modules():
+        (tmp_path / module.replace(".", "/")).with_suffix(".py").write_text("")
     return tmp_path
 
 
@@ -51,6 +61,7 @@ def test_a_tree_that_keeps_the_contracts_passes(small_tree):
         ("contracts/seeds.py", "import numpy", "contracts compute nothing"),
         ("engine/rng.py", "import engine.paths", "only domains below it"),
         ("engine/digest.py", "import engine.jit", "only domains below it"),
+        ("engine/flow.py", "import contracts.labels", "the detector is blind"),
     ],
 )
 def test_an_import_against_the_direction_is_found(small_tree, module, line, broken):
@@ -61,6 +72,14 @@ def test_an_import_against_the_direction_is_found(small_tree, module, line, brok
     linted = lint_imports_in(small_tree)
     assert linted.returncode == 1
     assert [text for text in linted.stdout.splitlines() if broken in text and "BROKEN" in text]
+
+
+def test_what_the_detector_imports_by_another_module_is_found_too(small_tree):
+    (small_tree / "engine" / "rng.py").write_text("import contracts.labels\n")
+    (small_tree / "engine" / "flow.py").write_text("import engine.rng\n")
+    linted = lint_imports_in(small_tree)
+    assert linted.returncode == 1
+    assert "the detector is blind BROKEN" in linted.stdout
 
 
 def test_an_engine_domain_without_a_place_in_the_order_is_found(small_tree):
