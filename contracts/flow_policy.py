@@ -173,7 +173,7 @@ class ScoringPolicy(Model):
             return
         raise ContractError(
             "FLOW_SEED_TUNED",
-            f"policy {self.id} {self.version} was tuned on the seed {seed}: its tapes judge nothing",
+            f"policy {self.id} {self.version} was tuned on the seed {seed}, which judges nothing",
             str(seed),
             ("judge it by other seeds",),
         )

@@ -22,6 +22,7 @@ from islandflow_jobs.cli_campaigns import campaign, serving
 from islandflow_jobs.cli_control import control
 from islandflow_jobs.cli_datasets import dataset
 from islandflow_jobs.cli_experiments import experiment
+from islandflow_jobs.cli_flow import flow
 from islandflow_jobs.cli_grids import grid
 from islandflow_jobs.cli_serve import serve
 from islandflow_jobs.cli_tapes import tape
@@ -51,6 +52,7 @@ app.add_typer(dataset, name="dataset")
 app.add_typer(experiment, name="experiment")
 app.add_typer(control, name="control")
 app.add_typer(tape, name="tape")
+app.add_typer(flow, name="flow")
 app.add_typer(schema, name="schema")
 app.command()(serve)
 

@@ -144,7 +144,7 @@ def make(
             scenario_id=request.scenario_id,
         )
         require_scenario(inputs)
-    _make_folder(wanted.out)
+    make_folder(wanted.out)
     store = FolderStore(wanted.out)
     with tempfile.TemporaryDirectory(prefix=".tape-", dir=wanted.out) as folder, progress_bar():
         written = write_tape(
@@ -337,7 +337,14 @@ def _deployed(resources: ResourceSet) -> ControlLog:
     return ControlLogStore(resources.database).log()
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make the folder that something is written into.
+
+    Raises
+    ------
+    ContractError
+        ``FOLDER_NOT_WRITABLE``.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         is_writable = os.access(out, os.W_OK | os.X_OK)
@@ -346,7 +353,7 @@ def _make_folder(out: Path) -> None:
         why = error.strerror or str(error)
     if why:
         hint = "name a folder that can be made or written to"
-        said = f"cannot write a tape into {out}: {why}"
+        said = f"cannot write into {out}: {why}"
         raise ContractError("FOLDER_NOT_WRITABLE", said, "--out", (hint,))
 
 

@@ -110,7 +110,7 @@ class StoredBatches:
         self, values: pa.ChunkedArray, schema: TableSchema, column: Column
     ) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
         if column.kind == "bool":
-            return _bits(values)
+            return bits_of(values)
         if column.kind != "string":
             return numbers_of(values)
         if not len(values):
@@ -143,7 +143,7 @@ class StoredBatches:
         return [tuple(self._symbols[name] for name in text.split()) for text in names.to_pylist()]
 
 
-def _bits(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
+def bits_of(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
     """Truth values, without pandas, see ``table_schemas.numbers_of``."""
     array = values.combine_chunks()
     array = array.chunk(0) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array

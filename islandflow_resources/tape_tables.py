@@ -6,7 +6,7 @@ No text is written out on the way from the engine to a file. Events are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -35,13 +35,19 @@ class TapeTexts:
     ----------
     symbols : sequence of str
         In the order of the universe.
+    words : mapping
+        Texts of the other columns, by table and name.
     """
 
-    def __init__(self, symbols: Sequence[str]) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[str],
+        words: Mapping[tuple[str, str], tuple[str, ...]] = VOCABULARIES,
+    ) -> None:
         self._symbols = tuple(symbols)
         self._symbol_texts = strings_of(self._symbols)
         self._contract_texts = strings_of([])
-        self._fixed = {place: strings_of(words) for place, words in VOCABULARIES.items()}
+        self._fixed = {place: strings_of(texts) for place, texts in words.items()}
 
     def list_contracts(self, contracts: Sequence[str]) -> None:
         """Take the contracts so far; those known before keep their codes."""
@@ -73,7 +79,7 @@ class TapeTexts:
 
 def stream_tables(batch: Batch, texts: TapeTexts) -> dict[str, pa.Table]:
     """Tables of the four streams, by name."""
-    return {name: _table(STREAMS[name], batch.streams[name], texts) for name in STREAMS}
+    return {name: coded_table(STREAMS[name], batch.streams[name], texts) for name in STREAMS}
 
 
 def truth_tables(batch: Batch, texts: TapeTexts) -> dict[str, pa.Table]:
@@ -81,24 +87,24 @@ def truth_tables(batch: Batch, texts: TapeTexts) -> dict[str, pa.Table]:
     names = {"focus_symbols": batch.focus, "event_symbols": batch.events}
     states = {name: _encoded(texts.names(rows)) for name, rows in names.items()}
     return {
-        PRINT_LABELS.name: _table(PRINT_LABELS, batch.print_labels, texts),
-        SESSION_STATES.name: _table(SESSION_STATES, batch.session_states, texts, states),
+        PRINT_LABELS.name: coded_table(PRINT_LABELS, batch.print_labels, texts),
+        SESSION_STATES.name: coded_table(SESSION_STATES, batch.session_states, texts, states),
     }
 
 
 def burst_table(bursts: Columns, texts: TapeTexts) -> pa.Table:
     """Table of the labels of bursts."""
-    return _table(BURST_LABELS, bursts, texts)
+    return coded_table(BURST_LABELS, bursts, texts)
 
 
 def contract_table(rows: Columns, texts: TapeTexts) -> pa.Table:
     """Table of option contracts, those that `texts` has been told of."""
-    return _table(CONTRACTS, rows, texts)
+    return coded_table(CONTRACTS, rows, texts)
 
 
 def calendar_table(rows: Columns, texts: TapeTexts) -> pa.Table:
     """Table of scheduled events."""
-    return _table(EVENT_CALENDAR, rows, texts)
+    return coded_table(EVENT_CALENDAR, rows, texts)
 
 
 def dictionary_of(codes: np.ndarray[Any, Any], texts: pa.Array) -> pa.DictionaryArray:
@@ -121,12 +127,19 @@ def dictionary_of(codes: np.ndarray[Any, Any], texts: pa.Array) -> pa.Dictionary
     return pa.DictionaryArray.from_arrays(array_of(places[codes]), kept, safe=False)
 
 
-def _table(
+def coded_table(
     schema: TableSchema,
     columns: Columns,
     texts: TapeTexts,
     given: dict[str, pa.Array] | None = None,
 ) -> pa.Table:
+    """Table of codes with the texts behind them; columns of `given` are ready.
+
+    Raises
+    ------
+    ContractError
+        ``TAPE_CODE_UNKNOWN``, ``TAPE_VOCABULARY_MISSING``.
+    """
     ready = given or {}
     arrays = {
         column.name: ready[column.name]

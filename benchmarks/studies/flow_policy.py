@@ -51,7 +51,7 @@ GROUPING: Final = {
     "longest_s": 60.0,
     "stale_ms": 1500.0,
 }
-RULES: Final = {
+RULES: Final[dict[str, float]] = {
     "min_premium_usd": 10_000.0,
     "min_orders": 3,
     "min_coverage": 0.35,
@@ -126,9 +126,7 @@ def _fitted(x: Any, is_mine: Any) -> tuple[float, Any]:
     return float(model.intercept_[0] - weights @ mean), weights
 
 
-def _hypothesis(
-    x: Any, y: Any, session: Any, bursts: Any, z: Any, place: int
-) -> dict[str, Any]:
+def _hypothesis(x: Any, y: Any, session: Any, bursts: Any, z: Any, place: int) -> dict[str, Any]:
     """Weights fitted to all sessions, and the levels chosen on the other halves."""
     intercept, weights = _fitted(x, y == place)
     is_mine, preset = y == place, session % len(PRESETS)
@@ -142,12 +140,13 @@ def _hypothesis(
     ]
     said = [f"{recall:.3f}" for recall in recalls]
     high = (is_mine & (z >= high_z)).sum() / bursts[:, place].sum()
-    sys.stderr.write(f"{name}: alert {alert_z:.2f}, high {high_z:.2f} ({high:.2f}), recall {said}\n")
+    sys.stderr.write(
+        f"{name}: alert {alert_z:.2f}, high {high_z:.2f} ({high:.2f}), recall {said}\n"
+    )
     return {
         "intercept": round(intercept, 4),
         "weights": {
-            one: round(float(weight), 4)
-            for one, weight in zip(FEATURE_NAMES, weights, strict=True)
+            one: round(float(weight), 4) for one, weight in zip(FEATURE_NAMES, weights, strict=True)
         },
         "alert_z": round(alert_z, 2),
         "high_z": round(max(high_z, alert_z + 1.0), 2),

@@ -63,7 +63,7 @@ def spec_of(preset: str, symbols: int = DEFAULT_SYMBOLS, **control: str) -> Tape
 def judged(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Judged:
     """Make a session and detect what is in it, then look at the truth."""
     tape = MarketTape(spec, seed)
-    detector = FlowDetector(spec.symbols, tape.event_calendar(), policy)
+    detector = FlowDetector(len(spec.symbols), tape.event_calendar(), policy)
     parts: list[Detections] = []
     labels: list[Ints] = []
     events = 0

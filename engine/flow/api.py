@@ -30,8 +30,8 @@ class FlowDetector:
 
     Parameters
     ----------
-    symbols : sequence of str
-        The universe; codes of symbols are places in it.
+    symbols : int
+        How many there are; `list_symbols` makes room for more.
     calendar : Columns
         Scheduled events: ``symbol`` (codes), ``announced_ns``, ``event_ns``.
     policy : ScoringPolicy, optional
@@ -48,7 +48,7 @@ class FlowDetector:
 
     def __init__(
         self,
-        symbols: Sequence[str],
+        symbols: int,
         calendar: Columns,
         policy: ScoringPolicy | None = None,
         lateness_ns: int = 0,
@@ -56,12 +56,23 @@ class FlowDetector:
         self.policy = policy or usual_policy()
         self.watermark = Watermark(lateness_ns)
         self._groups: dict[tuple[int, int], int] = {}
-        self._state = _empty(len(symbols), calendar, self.policy)
+        self._state = _empty(symbols, calendar, self.policy)
 
     @property
     def contracts(self) -> int:
         """How many contracts are listed."""
         return len(self._state.contracts)
+
+    def list_symbols(self, symbols: int) -> None:
+        """Make room for symbols up to so many."""
+        more = symbols - len(self._state.underlyings)
+        if more > 0:
+            self._state = self._state._replace(
+                underlyings=_longer(self._state.underlyings, more),
+                ring=_longer(self._state.ring, more),
+                dark=_longer(self._state.dark, more),
+                dark_ints=_longer(self._state.dark_ints, more),
+            )
 
     def list_contracts(self, rows: Columns) -> None:
         """List contracts that are not listed yet: those beyond `contracts`, by code.
@@ -149,7 +160,10 @@ def joined(parts: Sequence[Detections]) -> Detections:
     """Detections one after the other."""
     return Detections(
         *(
-            {name: np.concatenate([part[place][name] for part in parts]) for name in parts[0][place]}
+            {
+                name: np.concatenate([part[place][name] for part in parts])
+                for name in parts[0][place]
+            }
             for place in range(len(Detections._fields))
         )
     )

@@ -71,10 +71,10 @@ def sorted_legs(prints: Ints, legs: int, found: Ints) -> None:
 @inlined
 def same_legs(cluster: Ints, found: Ints) -> bool:
     """Whether a cluster is of these legs."""
+    same = 0
     for i in range(at.MOST_LEGS):
-        if cluster[at.C_LEG + i] != found[i]:
-            return False
-    return True
+        same += cluster[at.C_LEG + i] == found[i]
+    return same == at.MOST_LEGS
 
 
 @kernel
@@ -153,10 +153,10 @@ def add_side(ints: Ints, one: Ints, stale_ns: float) -> None:
     elif side < 0:
         ints[at.C_SELLS] += 1
         ints[at.K_SIDES + (4 if one[at.P_PRICE] < one[at.P_BID] else 3)] += 1
-    else:
+    elif one[at.P_ASK] > 0:
         ints[at.C_INSIDE] += 1
         ints[at.K_SIDES + 2] += 1
-    if one[at.P_QUOTE_NS] == 0 or one[at.P_ASK] <= 0:
+    if one[at.P_ASK] <= 0:
         ints[at.C_MISSING] += 1
         ints[at.K_MISSING] += 1
     elif one[at.P_NS] - one[at.P_QUOTE_NS] > stale_ns:
@@ -181,13 +181,16 @@ def add_print(state: State, row: int, one: Ints) -> None:
         ints[at.K_SPECIAL] += 1
     iv = one[at.P_IV]
     ints[at.K_IV] = iv
-    ints[at.K_LEAST_IV] = min(ints[at.K_LEAST_IV], iv)
-    ints[at.K_MOST_IV] = max(ints[at.K_MOST_IV], iv)
-    width, middle2 = one[at.P_ASK] - one[at.P_BID], one[at.P_ASK] + one[at.P_BID]
-    spread = 2e4 * width / middle2 if middle2 > 0 else 0.0
-    reals[at.R_SPREADS] += spread
-    reals[at.R_K_SPREADS] += spread
-    reals[at.R_MOST_SPREAD] = max(reals[at.R_MOST_SPREAD], spread)
+    if iv > 0:
+        is_first = ints[at.K_MOST_IV] == 0
+        ints[at.K_LEAST_IV] = iv if is_first else min(ints[at.K_LEAST_IV], iv)
+        ints[at.K_MOST_IV] = max(ints[at.K_MOST_IV], iv)
+    if one[at.P_ASK] > 0:
+        width, middle2 = one[at.P_ASK] - one[at.P_BID], one[at.P_ASK] + one[at.P_BID]
+        spread = 2e4 * width / middle2
+        reals[at.R_SPREADS] += spread
+        reals[at.R_K_SPREADS] += spread
+        reals[at.R_MOST_SPREAD] = max(reals[at.R_MOST_SPREAD], spread)
     mid2 = one[at.P_U_ASK] + one[at.P_U_BID]
     if mid2 > 0:
         wide = 2e4 * (one[at.P_U_ASK] - one[at.P_U_BID]) / mid2
@@ -203,7 +206,6 @@ def begin_packet(state: State, row: int, one: Ints) -> None:
     reals[at.R_K_USD : at.CLUSTER_REALS] = 0.0
     ints[at.K_SEQ], ints[at.K_START] = one[at.P_SEQ], one[at.P_NS]
     ints[at.K_FIRST_PRICE] = one[at.P_PRICE]
-    ints[at.K_LEAST_IV] = ints[at.K_MOST_IV] = one[at.P_IV]
     ints[at.K_FIRST_MID2] = one[at.P_U_BID] + one[at.P_U_ASK]
     ints[at.C_PACKETS] += 1
 
@@ -229,52 +231,6 @@ def end_packet(state: State, row: int, said: Said) -> None:
     said.packet_reals[k, :] = reals
 
 
-@kernel
-def add_order(state: State, said: Said, prints: Ints, legs: int, found: Ints) -> None:
-    """Put an order into the cluster of its subject, or begin one; write its prints."""
-    grouping, ts_ns = state.grouping, prints[0, at.P_NS]
-    usd = 0.0
-    for i in range(legs):
-        usd += prints[i, at.P_PRICE] * prints[i, at.P_SIZE] * _DOLLAR_LOT
-    passes = usd >= grouping[at.G_MIN_USD]
-    if passes:
-        sorted_legs(prints, legs, found)
-        row = open_cluster_of(state, prints, legs, found)
-        if row >= 0 and is_past(state, row, ts_ns):
-            end_cluster(state, row)
-            row = -1
-        is_new = row < 0
-        if is_new:
-            row = begin(state, prints, legs, found)
-        ints, reals = state.ints[row], state.reals[row]
-        if not is_new:
-            gap_ms = max((ts_ns - ints[at.C_END]) * 1e-6, 0.01)
-            reals[at.R_LOG_GAPS] += log(gap_ms)
-        if is_new or ts_ns - ints[at.K_START] > grouping[at.G_PACKET_NS]:
-            if not is_new:
-                end_packet(state, row, said)
-            begin_packet(state, row, prints[0])
-        ints[at.C_END] = ints[at.K_END] = ts_ns
-        ints[at.C_ORDERS] += 1
-        ints[at.K_ORDERS] += 1
-        reals[at.R_USD] += usd
-        reals[at.R_K_USD] += usd
-        reals[at.R_MOST_USD] = max(reals[at.R_MOST_USD], usd)
-    for i in range(legs):
-        one = prints[i]
-        one[at.P_LEGS] = legs
-        if passes:
-            add_print(state, row, one)
-            one[at.P_PASSES] = 1
-            one[at.P_PACKET], one[at.P_CLUSTER] = ints[at.K_SEQ], ints[at.C_SEQ]
-        said.prints[said.counts[at.SAID_PRINTS], :] = one
-        said.counts[at.SAID_PRINTS] += 1
-    if passes and legs == 1:
-        code = prints[0, at.P_CONTRACT]
-        state.activity[code, 0] = faded_activity(state, code, ts_ns) + 1.0
-        state.activity[code, 1] = ts_ns * 1e-9
-
-
 @inlined
 def is_past(state: State, row: int, ts_ns: int) -> bool:
     """Whether a cluster takes nothing of this time any more."""
@@ -292,6 +248,67 @@ def end_cluster(state: State, row: int) -> None:
     ints[at.C_IS_OVER] = 1
     if ints[at.C_LEGS] == 1:
         state.slots[ints[at.C_CONTRACT]] = -1
+
+
+@inlined
+def cluster_for(state: State, said: Said, prints: Ints, legs: int, found: Ints) -> int:
+    """Row of the cluster that an order belongs to, with a packet that takes it."""
+    ts_ns = prints[0, at.P_NS]
+    sorted_legs(prints, legs, found)
+    row = open_cluster_of(state, prints, legs, found)
+    if row >= 0 and is_past(state, row, ts_ns):
+        end_cluster(state, row)
+        row = -1
+    if row < 0:
+        row = begin(state, prints, legs, found)
+        begin_packet(state, row, prints[0])
+        return int(row)
+    ints = state.ints[row]
+    gap_ms = max((ts_ns - ints[at.C_END]) * 1e-6, 0.01)
+    state.reals[row, at.R_LOG_GAPS] += log(gap_ms)
+    if ts_ns - ints[at.K_START] > state.grouping[at.G_PACKET_NS]:
+        end_packet(state, row, said)
+        begin_packet(state, row, prints[0])
+    return int(row)
+
+
+@inlined
+def write_print(said: Said, one: Ints, legs: int) -> None:
+    """Write a print with what became of it."""
+    one[at.P_LEGS] = legs
+    said.prints[said.counts[at.SAID_PRINTS], :] = one
+    said.counts[at.SAID_PRINTS] += 1
+
+
+@kernel
+def add_order(state: State, said: Said, prints: Ints, legs: int, found: Ints) -> None:
+    """Put an order into the cluster of its subject, or begin one; write its prints."""
+    usd = 0.0
+    for i in range(legs):
+        usd += prints[i, at.P_PRICE] * prints[i, at.P_SIZE] * _DOLLAR_LOT
+    if usd < state.grouping[at.G_MIN_USD]:
+        for i in range(legs):
+            write_print(said, prints[i], legs)
+        return
+    row = cluster_for(state, said, prints, legs, found)
+    ints, reals, ts_ns = state.ints[row], state.reals[row], prints[0, at.P_NS]
+    ints[at.C_END] = ts_ns
+    ints[at.C_LAST_NS] = ints[at.K_END] = prints[legs - 1, at.P_NS]
+    ints[at.C_ORDERS] += 1
+    ints[at.K_ORDERS] += 1
+    reals[at.R_USD] += usd
+    reals[at.R_K_USD] += usd
+    reals[at.R_MOST_USD] = max(reals[at.R_MOST_USD], usd)
+    for i in range(legs):
+        one = prints[i]
+        add_print(state, row, one)
+        one[at.P_PASSES] = 1
+        one[at.P_PACKET], one[at.P_CLUSTER] = ints[at.K_SEQ], ints[at.C_SEQ]
+        write_print(said, one, legs)
+    if legs == 1:
+        code = prints[0, at.P_CONTRACT]
+        state.activity[code, 0] = faded_activity(state, code, ts_ns) + 1.0
+        state.activity[code, 1] = ts_ns * 1e-9
 
 
 @kernel

@@ -23,17 +23,17 @@ def can_join(state: State, group: int, ts_ns: int, contract: int, size: int) -> 
         return False
     if ts_ns - prints[count - 1, at.P_NS] > state.grouping[at.G_LEG_NS]:
         return False
+    there = 0
     for i in range(count):
-        if prints[i, at.P_CONTRACT] == contract:
-            return False
-    return True
+        there += prints[i, at.P_CONTRACT] == contract
+    return there == 0
 
 
 @kernel
 def settle(state: State, said: Said, place: int, found: Ints) -> None:
     """Let the order at a place of the queue be complete."""
     group = state.queue[place]
-    legs = state.waits[group]
+    legs = int(state.waits[group])
     state.waits[group] = 0
     state.clock[at.PENDING] -= 1
     for i in range(place, state.clock[at.PENDING]):

@@ -1,4 +1,4 @@
-"""Columns of the detector's arrays, and the arrays themselves. What is done with them is ``kernels``.
+"""Columns of the detector's arrays, and the arrays; what is done with them is ``kernels``.
 
 Everything that the detector remembers is in `State`; it does not grow with the length of a tape,
 only with the number of contracts and with what is going on at one time.
@@ -86,25 +86,26 @@ C_IS_PUT: Final = 24
 C_SPANS: Final = 25
 C_IS_OVER: Final = 26
 C_EMITTED: Final = 27
-K_SEQ: Final = 28
-K_START: Final = 29
-K_END: Final = 30
-K_ORDERS: Final = 31
-K_PRINTS: Final = 32
-K_LOTS: Final = 33
-K_FIRST_PRICE: Final = 34
-K_LAST_PRICE: Final = 35
-K_SIDES: Final = 36  # five: AA A MID B BB
-K_STALE: Final = 41
-K_MISSING: Final = 42
-K_SPECIAL: Final = 43
-K_VENUES: Final = 44
-K_IV: Final = 45
-K_LEAST_IV: Final = 46
-K_MOST_IV: Final = 47
-K_FIRST_MID2: Final = 48
-K_LAST_MID2: Final = 49
-CLUSTER_INTS: Final = 50
+C_LAST_NS: Final = 28  # time of its last print; C_END is that of its last order
+K_SEQ: Final = 29
+K_START: Final = 30
+K_END: Final = 31
+K_ORDERS: Final = 32
+K_PRINTS: Final = 33
+K_LOTS: Final = 34
+K_FIRST_PRICE: Final = 35
+K_LAST_PRICE: Final = 36
+K_SIDES: Final = 37  # five: AA A MID B BB
+K_STALE: Final = 42
+K_MISSING: Final = 43
+K_SPECIAL: Final = 44
+K_VENUES: Final = 45
+K_IV: Final = 46
+K_LEAST_IV: Final = 47
+K_MOST_IV: Final = 48
+K_FIRST_MID2: Final = 49
+K_LAST_MID2: Final = 50
+CLUSTER_INTS: Final = 51
 
 # --- The same, reals.
 R_USD: Final = 0

@@ -1,4 +1,4 @@
-"""Quantities of a cluster, and the features that they are cut into; see ``contracts.flow_features``."""
+"""Quantities of a cluster, and the features they are cut into, see ``contracts.flow_features``."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ _LOW: Final = np.array([one.low for one in QUANTITIES])
 _HIGH: Final = np.array([one.high for one in QUANTITIES])
 _KNOT_COUNTS: Final = np.array([len(one.knots) for one in QUANTITIES])
 _MOST_KNOTS: Final = int(_KNOT_COUNTS.max())
-_KNOTS: Final = np.array([(*one.knots, *[0.0] * (_MOST_KNOTS - len(one.knots))) for one in QUANTITIES])
+_KNOTS: Final = np.array(
+    [(*one.knots, *[0.0] * (_MOST_KNOTS - len(one.knots))) for one in QUANTITIES]
+)
 _OF: Final = np.array([one.quantity for one in FEATURES])
 _KNOT: Final = np.array([one.knot for one in FEATURES])
 
@@ -110,11 +112,11 @@ def feature(found: Floats, f: int) -> float:
         if k == 0:
             return 1.0
         before = _KNOTS[q, k - 1]
-        return (x - before) / (knot - before) if x > before else 0.0
+        return float((x - before) / (knot - before)) if x > before else 0.0
     if k == last:
         return 1.0
     after = _KNOTS[q, k + 1]
-    return (after - x) / (after - knot) if x < after else 0.0
+    return float((after - x) / (after - knot)) if x < after else 0.0
 
 
 @kernel

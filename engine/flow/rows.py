@@ -88,7 +88,7 @@ def _prints(rows: Ints, contracts: Ints, policy: ScoringPolicy) -> Columns:
     price, bid, ask = rows[:, at.P_PRICE], rows[:, at.P_BID], rows[:, at.P_ASK]
     quoted, ts = rows[:, at.P_QUOTE_NS], rows[:, at.P_NS]
     mid2 = rows[:, at.P_U_BID] + rows[:, at.P_U_ASK]
-    is_missing = (quoted == 0) | (ask <= 0)
+    is_missing = ask <= 0
     buys, sells = ~(ask <= 0) & (price >= ask), ~(ask <= 0) & (price < ask) & (price <= bid)
     side = np.where(buys, np.where(price > ask, _AA, _A), _MID)
     side = np.where(sells, np.where(price < bid, _BB, _B), side)
@@ -145,6 +145,7 @@ def _packets(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Columns:
         "special_prints": at.K_SPECIAL,
         "iv_ppm": at.K_IV,
     }
+    quoted = np.maximum(ints[:, at.K_PRINTS] - ints[:, at.K_MISSING], 1)
     shock = ints[:, at.K_MOST_IV] - ints[:, at.K_LEAST_IV]
     return {
         "packet_seq": ints[:, at.K_SEQ],
@@ -156,7 +157,7 @@ def _packets(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Columns:
         "venues": _bits(ints[:, at.K_VENUES]),
         "iv_shock_ppm": shock.astype(np.int32),
         "underlying_move_bps": reals[:, at.R_K_MOVE],
-        "spread_bps": reals[:, at.R_K_SPREADS] / np.maximum(ints[:, at.K_PRINTS], 1),
+        "spread_bps": reals[:, at.R_K_SPREADS] / quoted,
         "underlying_spread_bps": reals[:, at.R_K_MOST_U_SPREAD],
         "premium_z": reals[:, at.R_K_Z],
         "status": status,
@@ -189,13 +190,13 @@ def _hypotheses(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Columns:
         "activity": at.R_ACTIVITY,
     }
     drift = [
-        log(last / first)
-        for first, last in ints[:, [at.C_FIRST_PRICE, at.C_LAST_PRICE]].tolist()
+        log(last / first) for first, last in ints[:, [at.C_FIRST_PRICE, at.C_LAST_PRICE]].tolist()
     ]
+    quoted = np.maximum(ints[:, at.C_PRINTS] - ints[:, at.C_MISSING], 1)
     gaps = np.maximum(ints[:, at.C_ORDERS] - 1, 1)
     return {
         "cluster_seq": ints[:, at.C_SEQ],
-        **_subject(ints, at.C_START, at.C_END),
+        **_subject(ints, at.C_START, at.C_LAST_NS),
         "emitted_ns": ints[:, at.C_EMITTED],
         **{name: ints[:, column].astype(np.int32) for name, column in counts.items()},
         "contracts": ints[:, at.C_LOTS],
@@ -205,7 +206,7 @@ def _hypotheses(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Columns:
         "right": ints[:, at.C_IS_PUT],
         "spans_event": ints[:, at.C_SPANS] == 1,
         "price_drift": np.array(drift, dtype=np.float64),
-        "spread_bps": reals[:, at.R_SPREADS] / np.maximum(ints[:, at.C_PRINTS], 1),
+        "spread_bps": reals[:, at.R_SPREADS] / quoted,
         **{f"z_{name}": scores.z[:, place] for place, name in enumerate(HYPOTHESES)},
         "quality": scores.quality,
         "status": scores.status,

@@ -192,7 +192,7 @@ def eligibility(ints: Ints, reals: Floats, policy: ScoringPolicy) -> tuple[Ints,
         (reals[:, at.R_USD] < rules.min_premium_usd, _REJECTED, "insufficient_premium"),
         (1.0 - missing < rules.min_coverage, _REJECTED, "missing_quote_context"),
         (stale >= rules.max_stale, _REJECTED, "stale_quote_context"),
-        *_down_weights(ints, reals[:, at.R_SPREADS] / prints, stale, policy),
+        *_down_weights(ints, reals[:, at.R_SPREADS] / _quoted(ints), stale, policy),
     )
     return _decided(len(ints), decisions)
 
@@ -202,11 +202,13 @@ def packet_eligibility(ints: Ints, reals: Floats, policy: ScoringPolicy) -> tupl
     rules, prints = policy.rules, np.maximum(ints[:, at.K_PRINTS], 1)
     missing, stale = ints[:, at.K_MISSING] / prints, ints[:, at.K_STALE] / prints
     inside = ints[:, at.K_SIDES + 2] / prints
+    quoted = np.maximum(ints[:, at.K_PRINTS] - ints[:, at.K_MISSING], 1)
+    spread_bps = reals[:, at.R_K_SPREADS] / quoted
     decisions = (
         (1.0 - missing < rules.min_coverage, _REJECTED, "missing_quote_context"),
         (stale >= rules.max_stale, _REJECTED, "stale_quote_context"),
         (stale > 0.0, _DOWN, "stale_quote_context"),
-        (reals[:, at.R_K_SPREADS] / prints > rules.wide_spread_bps, _DOWN, "wide_quote_context"),
+        (spread_bps > rules.wide_spread_bps, _DOWN, "wide_quote_context"),
         (
             reals[:, at.R_K_MOST_U_SPREAD] > rules.wide_underlying_bps,
             _DOWN,
@@ -227,9 +229,7 @@ def directions(ints: Ints, reals: Floats, hypothesis: Ints) -> Ints:
     moved = reals[:, at.R_MOVE_SIGMAS]
     followed = np.where(moved > 0.0, _BULLISH, _BEARISH)
     hedged = np.where(np.abs(moved) >= _REACTED_FROM, followed, plain)
-    is_neutral = np.isin(
-        hypothesis, [_PLACE["volatility_supply"], _PLACE["structure_arbitrage"]]
-    )
+    is_neutral = np.isin(hypothesis, [_PLACE["volatility_supply"], _PLACE["structure_arbitrage"]])
     found = np.where(hypothesis == _PLACE["hedge_rebalance"], hedged, plain)
     return np.where(is_neutral, _NEUTRAL, found)
 
@@ -262,6 +262,11 @@ def contributions(
     return found
 
 
+def _quoted(ints: Ints) -> Ints:
+    """Prints that had a quote, at least 1."""
+    return np.maximum(ints[:, at.C_PRINTS] - ints[:, at.C_MISSING], 1)
+
+
 def _down_weights(
     ints: Ints, spread_bps: Floats, stale: Floats, policy: ScoringPolicy
 ) -> tuple[tuple[Bools, int, str], ...]:
@@ -288,17 +293,14 @@ def _is_inside(ints: Ints) -> Bools:
     return (ints[:, at.C_INSIDE] / prints >= _INSIDE_FROM) & (aggressive < _AGGRESSIVE_TO)
 
 
-def _reasons(
-    ints: Ints, reason: Ints, abstained: Bools, is_low: Bools, is_close: Bools
-) -> Ints:
+def _reasons(ints: Ints, reason: Ints, abstained: Bools, is_low: Bools, is_close: Bools) -> Ints:
     """Every reason of each row as a place in `REASONS`."""
     aggressive = np.maximum(ints[:, at.C_BUYS] + ints[:, at.C_SELLS], 1)
     minority = np.minimum(ints[:, at.C_BUYS], ints[:, at.C_SELLS])
     few = [_REASON[name] for name in ("insufficient_observation_size", "insufficient_premium")]
-    old = [_REASON[name] for name in ("missing_quote_context", "stale_quote_context")]
     told = (
         np.isin(reason, few),
-        np.isin(reason, old),
+        ints[:, at.C_STALE] + ints[:, at.C_MISSING] > 0,
         is_close | (minority / aggressive >= _CONFLICT_FROM),
         _is_inside(ints),
         is_low,
