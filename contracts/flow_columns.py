@@ -21,9 +21,12 @@ FLOW_PRINTS = TableSchema(
     (
         Column("seq", "int64", "number of the option print"),
         Column("ts_ns", "int64", "event time, nanoseconds since 1970-01-01 UTC"),
+        Column("symbol", "string", "underlying"),
         Column("contract", "string", "OCC id, 21 characters"),
         Column("price_ticks", "int32", "premium per share"),
         Column("size", "int32", "contracts"),
+        Column("exchange", "string", "venue"),
+        Column("condition", "string", "trade condition"),
         Column("premium_usd", "float64", "premium of the trade, dollars"),
         Column("bid_ticks", "int32", "best bid in force, 0 if there was none"),
         Column("ask_ticks", "int32", "best ask in force, 0 if there was none"),

@@ -115,30 +115,3 @@ def band_of(confidence: float) -> Band:
     if confidence >= HIGH_FROM:
         return "high"
     return "medium" if confidence >= MEDIUM_FROM else "low"
-
-
-def cluster_id_of(symbol: str, number: int) -> str:
-    """Id of a cluster.
-
-    Examples
-    --------
-    >>> cluster_id_of("SPY", 4711)
-    'cluster:SPY:4711'
-    """
-    return f"cluster:{symbol}:{number}"
-
-
-def hypothesis_id_of(symbol: str, number: int) -> str:
-    """Id of the hypothesis of a cluster."""
-    return f"hypothesis:{cluster_id_of(symbol, number)}"
-
-
-def alert_id_of(symbol: str, number: int) -> str:
-    """Id of the alert of a cluster.
-
-    Examples
-    --------
-    >>> alert_id_of("SPY", 4711)
-    'smartflow:alert:hypothesis:cluster:SPY:4711'
-    """
-    return f"smartflow:alert:{hypothesis_id_of(symbol, number)}"

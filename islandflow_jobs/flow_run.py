@@ -171,19 +171,14 @@ def _only_detection_of(folder: Path) -> StoredDetection:
 
 def _expectations(detection: StoredDetection, place: TapePlace) -> tuple[int, list[Problem]]:
     """How many expected outputs are met, and every way in which others are not."""
-    from islandflow_resources.flow_expectations import judge
+    from islandflow_resources.flow_expectations import judge_expectations
     from islandflow_resources.flow_truth import truth_documents
 
     labels, outputs = truth_documents(place)
     hints = ("look at it with: islandflow flow explain",)
-    judged = judge(detection.tables(), labels, outputs).outputs
+    judged = judge_expectations(outputs, labels, detection.tables()).outputs
     missed = [
-        Problem(
-            "FLOW_EXPECTATION_MISSED",
-            f"{one.kind} {one.subject}: wanted {one.wanted}, found {one.found}",
-            output.output_id,
-            hints,
-        )
+        Problem("FLOW_EXPECTATION_MISSED", str(one), output.expected_output_id, hints)
         for output in judged
         for one in output.mismatches
     ]

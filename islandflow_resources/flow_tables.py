@@ -19,6 +19,7 @@ from contracts.flow_columns import (
     HYPOTHESIS_ROWS,
     SMART_MONEY_EVENTS,
 )
+from contracts.flow_evidence import alert_id, cluster_id
 from contracts.flow_policy import ScoringPolicy
 from contracts.smart_flow import (
     DIRECTIONS,
@@ -28,7 +29,6 @@ from contracts.smart_flow import (
     STATUSES,
     STRUCTURES,
     UNCLEAR,
-    alert_id_of,
     band_of,
 )
 from engine.flow.rows import WORDS, Columns, Detections
@@ -71,7 +71,8 @@ def _alerts(
     numbers: list[int] = mine["cluster_seq"].tolist()
     places: list[int] = mine["symbol"].tolist()
     names = [
-        alert_id_of(symbols[place], number) for place, number in zip(places, numbers, strict=True)
+        alert_id(cluster_id(symbols[place], number))
+        for place, number in zip(places, numbers, strict=True)
     ]
     bands = [band_of(confidence) for confidence in mine["confidence"].tolist()]
     given = {

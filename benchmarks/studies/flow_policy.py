@@ -30,7 +30,7 @@ SEEDS: Final = tuple(range(9001, 9013))
 VERSION: Final = "1.0"
 PRECISION: Final = 0.935
 """Precision that every preset must have on the other half."""
-FALSE_HIGH: Final = 0.25
+FALSE_HIGH: Final = 0.45
 """Confident mistakes a session that each hypothesis may make."""
 KEPT: Final = 0.25
 """Share of the background that the weights are fitted to, with the weight of the whole."""
@@ -44,7 +44,7 @@ CEILINGS: Final = {
 }
 """Greatest confidence of each, from the expected outputs of the predecessor's catalogue."""
 GROUPING: Final = {
-    "min_print_usd": 300.0,
+    "min_print_usd": 150.0,
     "leg_gap_ms": 6.0,
     "packet_ms": 500.0,
     "quiet_s": 4.0,
