@@ -39,6 +39,7 @@ class Market:
         self.pending = {}
         self.open = {}
         self.ended = []
+        self.begun = 0
         self.singles = {}
         self.log_premiums = {}
         self.dark = smart_flow_dark.Dark()
@@ -74,7 +75,7 @@ class Market:
         for cluster in sorted(self.open.values(), key=lambda one: one["seq"]):
             if now - cluster["orders"][-1]["ts_ns"] > quiet:
                 self._end(cluster)
-        for cluster in sorted(self.ended, key=lambda one: one["seq"]):
+        for cluster in sorted(self.ended, key=lambda one: one["began"]):
             self.said["smart_flow_hypotheses"].append(
                 smart_flow_verdicts.hypothesis(cluster, now, self.policy)
             )
@@ -182,6 +183,7 @@ class Market:
         if cluster is None:
             cluster = {
                 "seq": order["seq"],
+                "began": self.begun,
                 "subject": subject,
                 "orders": [],
                 "packets": [],
@@ -189,6 +191,7 @@ class Market:
                 "event": self._next_event(order["prints"][0]),
             }
             self.open[subject] = cluster
+            self.begun += 1
         packets = cluster["packets"]
         within = self.grouping.packet_ms * 1e6
         if not packets or order["ts_ns"] - packets[-1]["orders"][0]["ts_ns"] > within:
@@ -225,14 +228,16 @@ class Market:
 
     def _close_packet(self, cluster, packet):
         premium = math.log(sum(order["premium_usd"] for order in packet["orders"]))
-        contract = packet["orders"][0]["prints"][0]["contract"]
-        before = self.log_premiums.setdefault(contract, [])
+        before = self.log_premiums.setdefault(first_contract(cluster), [])
         row = smart_flow_verdicts.packet(cluster, packet, premium_z(premium, before), self.policy)
         before.append(premium)
         self.said["flow_packets"].append(row)
 
 
 PRINT_KEYS = (
+    "symbol",
+    "exchange",
+    "condition",
     "seq",
     "ts_ns",
     "contract",
@@ -247,6 +252,11 @@ PRINT_KEYS = (
     "underlying_mid_ticks",
     "underlying_age_ns",
 )
+
+
+def first_contract(cluster):
+    """Contract of the first leg of a cluster, which its packets are told by too."""
+    return cluster["orders"][0]["prints"][0]["contract"]
 
 
 def mid(quote):

@@ -22,10 +22,12 @@ def packet(cluster, piece, premium_z, policy):
     first, last = prints[0], prints[-1]
     both = first["underlying_mid_ticks"] > 0 and last["underlying_mid_ticks"] > 0
     moved = last["underlying_mid_ticks"] / first["underlying_mid_ticks"] if both else 1.0
-    status, reason = eligible_by_quotes(facts, policy.rules)
+    widest = max(one["underlying_spread_bps"] for one in prints)
+    status, reason = eligible_by_quotes(facts, policy.rules, widest)
     return {
         **{key: value for key, value in facts.items() if key in PACKET_KEYS},
         "packet_seq": piece["seq"],
+        "contract": smart_flow.first_contract(cluster),
         "cluster_seq": cluster["seq"],
         "first_price_ticks": first["price_ticks"],
         "last_price_ticks": last["price_ticks"],
@@ -38,7 +40,7 @@ def packet(cluster, piece, premium_z, policy):
         "iv_ppm": last["iv_ppm"],
         "iv_shock_ppm": max(quoted) - min(quoted) if quoted else 0,
         "underlying_move_bps": 1e4 * math.log(moved),
-        "underlying_spread_bps": facts["underlying_spread_bps"],
+        "underlying_spread_bps": widest,
         "premium_z": premium_z,
         "status": status,
         "reason_code": reason,
@@ -48,6 +50,8 @@ def packet(cluster, piece, premium_z, policy):
 def hypothesis(cluster, now_ns, policy):
     """Row of what is said of a cluster."""
     facts = {**counted(cluster["orders"]), **placed(cluster), "activity": cluster["activity"]}
+    last = prints_of(cluster["packets"][-1]["orders"])
+    facts["is_underlying_quoted"] = any(one["underlying_mid_ticks"] > 0 for one in last)
     status, reason = eligible(facts, policy.rules)
     z = {name: score(facts, policy.hypotheses[name]) for name in HYPOTHESES}
     ranked = sorted(HYPOTHESES, key=lambda name: -z[name])
@@ -111,8 +115,6 @@ def counted(orders):
         "price_drift": math.log(prints[-1]["price_ticks"] / prints[0]["price_ticks"]),
         "spread_bps": sum(spreads) / len(spreads) if spreads else 0.0,
         "spread_bps_max": max([*spreads, 0.0]),
-        "underlying_spread_bps": max(one["underlying_spread_bps"] for one in prints),
-        "is_underlying_quoted": any(one["underlying_mid_ticks"] > 0 for one in prints),
     }
 
 
@@ -214,7 +216,7 @@ def eligible(facts, rules):
     return eligible_by_quotes(facts, rules)
 
 
-def eligible_by_quotes(facts, rules):
+def eligible_by_quotes(facts, rules, widest_underlying_bps=0.0):
     """Status and reason of evidence of any size."""
     prints = facts["prints"]
     stale, missing = facts["stale_prints"], facts["missing_prints"]
@@ -226,7 +228,7 @@ def eligible_by_quotes(facts, rules):
         return "down_weighted", "stale_quote_context"
     if facts["spread_bps"] >= rules.wide_spread_bps:
         return "down_weighted", "wide_quote_context"
-    if facts["underlying_spread_bps"] >= rules.wide_underlying_bps:
+    if widest_underlying_bps >= rules.wide_underlying_bps:
         return "down_weighted", "wide_underlying_quote_context"
     if is_inside(facts):
         return "down_weighted", "inside_market_context"
@@ -260,14 +262,12 @@ def confidence(z, level):
 def silences(facts, z, top, margin, policy):
     """Every reason to say nothing."""
     rules = policy.rules
-    prints = facts["prints"]
     buys, sells = facts["buy_prints"], facts["sell_prints"]
-    covered, stale = (prints - facts["missing_prints"]) / prints, facts["stale_prints"] / prints
     other = buys + sells > 0 and 3 * min(buys, sells) >= buys + sells
     few = facts["orders"] < rules.min_orders or facts["premium_usd"] < rules.min_premium_usd
     reasons = {
         "insufficient_evidence": few,
-        "stale_quote_context": covered < rules.min_coverage or stale >= rules.max_stale,
+        "stale_quote_context": facts["stale_prints"] + facts["missing_prints"] > 0,
         "conflicting_evidence": margin < rules.min_margin or other,
         "inside_market_context": is_inside(facts),
         "below_policy_threshold": z[top] < policy.hypotheses[top].alert_z,
@@ -284,17 +284,16 @@ def bullishness(facts):
 
 def direction(name, facts):
     """Which way the market goes if a hypothesis holds."""
-    words = {1: "bullish", -1: "bearish", 0: "unknown"}
     if name in ("volatility_supply", "structure_arbitrage"):
         return "neutral"
-    if name == "hedge_rebalance":
-        sigmas = facts["underlying_move_sigmas"]
-        return words[(sigmas >= 0.5) - (sigmas <= -0.5)]
+    sigmas = facts["underlying_move_sigmas"]
+    if name == "hedge_rebalance" and abs(sigmas) >= 0.5:
+        return "bullish" if sigmas > 0 else "bearish"
     if facts["structure_type"] in ("straddle", "strangle"):
         return "mixed"
     if facts["buy_prints"] == facts["sell_prints"]:
         return "unknown"
-    return words[bullishness(facts)]
+    return {1: "bullish", -1: "bearish"}[bullishness(facts)]
 
 
 PACKET_KEYS = (
