@@ -24,6 +24,10 @@ from islandflow_assets.campaigns import (  # noqa: E402
     trial_shares,
 )
 from islandflow_assets.control_state import control_state  # noqa: E402
+from islandflow_assets.detection_reports import (  # noqa: E402
+    coverage_report,
+    detection_report,
+)
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset  # noqa: E402
 from islandflow_assets.keys import (  # noqa: E402
     BACKTEST_SETTINGS,
@@ -53,6 +57,12 @@ from islandflow_assets.settings import (  # noqa: E402
     GridSettings,
     ValidationConfig,
 )
+from islandflow_assets.smart_flow import (  # noqa: E402
+    flow_packets,
+    smart_flow_alerts,
+    smart_flow_hypotheses,
+    smart_money_events,
+)
 from islandflow_assets.strategies import strategy_ir, strategy_spec  # noqa: E402
 from islandflow_assets.validations import (  # noqa: E402
     monte_carlo_summary,
@@ -78,6 +88,7 @@ from islandflow_jobs.jobs import (  # noqa: E402
     recorded_books,
     register_inbox,
     research,
+    smart_flow,
     t0_screen,
     t1_full,
     validation,
@@ -129,6 +140,12 @@ def build_definitions(
             tape_labels,
             tape_manifest,
             replay_plan,
+            flow_packets,
+            smart_flow_hypotheses,
+            smart_flow_alerts,
+            smart_money_events,
+            detection_report,
+            coverage_report,
         ],
         jobs=[
             research,
@@ -142,6 +159,7 @@ def build_definitions(
             pipeline_datasets,
             dataset_campaigns,
             market_tapes,
+            smart_flow,
             control,
             register_inbox,
         ],

@@ -28,6 +28,7 @@ from islandflow_assets.campaign_reports import (
 )
 from islandflow_assets.campaigns import campaign_trials, trial_shares
 from islandflow_assets.control_state import control_state
+from islandflow_assets.detection_reports import coverage_report, detection_report
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset
 from islandflow_assets.leaderboards import backtest_summary, leaderboard, screening_leaderboard
 from islandflow_assets.market_tapes import (
@@ -41,6 +42,12 @@ from islandflow_assets.partitions import refuse_temporary
 from islandflow_assets.pipeline_datasets import dataset_campaign, pipeline_dataset
 from islandflow_assets.scenarios import scenario_dataset, scenario_spec
 from islandflow_assets.serving import published_serving_spec
+from islandflow_assets.smart_flow import (
+    flow_packets,
+    smart_flow_alerts,
+    smart_flow_hypotheses,
+    smart_money_events,
+)
 from islandflow_assets.strategies import strategy_ir, strategy_spec
 from islandflow_assets.validations import monte_carlo_summary, walk_forward_summary
 from islandflow_jobs.executor import campaign_executor
@@ -161,6 +168,19 @@ market_tapes = dg.define_asset_job(
     "market_tapes",
     selection=[control_state, tape, market_session, tape_labels, tape_manifest, replay_plan],
     description="Synthetic sessions of options and equities, for a range of market × seed.",
+    executor_def=dg.in_process_executor,
+)
+smart_flow = dg.define_asset_job(
+    "smart_flow",
+    selection=[
+        flow_packets,
+        smart_flow_hypotheses,
+        smart_flow_alerts,
+        smart_money_events,
+        detection_report,
+        coverage_report,
+    ],
+    description="What tapes hold as a detector sees it, and how right that is, for market × seed.",
     executor_def=dg.in_process_executor,
 )
 control = dg.define_asset_job(

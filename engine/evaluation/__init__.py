@@ -7,7 +7,7 @@ in as columns.
 
 from engine.evaluation.api import VERSION, score_tape
 from engine.evaluation.curves import Curves, Point, Reliability, curves
-from engine.evaluation.levels import Level, coverage_levels, levels
+from engine.evaluation.levels import Level, broken_levels, coverage_levels, levels
 from engine.evaluation.pooling import (
     Delay,
     Figure,
@@ -34,6 +34,7 @@ __all__ = [
     "Reliability",
     "TapeScore",
     "TapeTables",
+    "broken_levels",
     "coverage_levels",
     "curves",
     "levels",

@@ -6,6 +6,7 @@ not been shown, so it is not reached.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -20,6 +21,9 @@ MIN_NOISE_ABSTAINED: Final = 0.95
 MAX_FALSE_HIGH: Final = 1.0
 """False alerts of high confidence in 2,000 windows of background stay below."""
 MIN_COVERED: Final = 0.95
+WINDOWS: Final = 2_000
+SIGNIFICANCE: Final = 1e-4
+"""Chance that a single tape of a detector at its bound is refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,25 @@ def levels(scores: Pooled) -> list[Level]:
     return [level for preset, group in scores.presets.items() for level in _of(preset, group)]
 
 
+def broken_levels(scores: Pooled) -> list[Level]:
+    """Levels that so few tapes can be said to miss: chance alone would hardly give the figure.
+
+    A share is broken if a binomial law with its bound as chance gives as few hits with less than
+    `SIGNIFICANCE`, false alerts if a Poisson law with their bound as rate gives as many.
+    """
+    return [one for one in levels(scores) if not one.ok and chance_of(one) < SIGNIFICANCE]
+
+
+def chance_of(level: Level) -> float:
+    """Chance of a figure as bad as this, or worse, at the bound; 1 where nothing was counted."""
+    hits, of = level.figure.hits, level.figure.of
+    if of == 0:
+        return 1.0
+    if level.rule == "below":
+        return _poisson_tail(hits, level.bound * of / WINDOWS)
+    return _binomial_head(hits, of, level.bound)
+
+
 def coverage_levels(scores: Pooled) -> list[Level]:
     """Verdicts on windows in which every profile is found, for tapes with assistance on."""
     return [
@@ -88,3 +111,21 @@ def _level(
         return Level(name, preset, hypothesis, figure, rule, bound, False)
     ok = value >= bound if rule == "at_least" else value < bound
     return Level(name, preset, hypothesis, figure, rule, bound, ok)
+
+
+def _binomial_head(hits: int, of: int, chance: float) -> float:
+    """P(X ≤ hits) of a binomial law."""
+    odds = (math.log(chance), math.log1p(-chance))
+    whole = math.lgamma(of + 1)
+    return math.fsum(
+        math.exp(
+            whole - math.lgamma(k + 1) - math.lgamma(of - k + 1) + k * odds[0] + (of - k) * odds[1]
+        )
+        for k in range(hits + 1)
+    )
+
+
+def _poisson_tail(hits: int, rate: float) -> float:
+    """P(X ≥ hits) of a Poisson law."""
+    below = math.fsum(math.exp(k * math.log(rate) - rate - math.lgamma(k + 1)) for k in range(hits))
+    return max(0.0, 1.0 - below)

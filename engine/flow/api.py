@@ -24,6 +24,9 @@ from engine.flow.watermark import STREAM_COLUMNS, Watermark
 VERSION: Final = "1"
 """Version of what is detected; raised by hand with any change of its bytes."""
 
+PIECE: Final = 16_384
+"""Option prints that are taken at a time."""
+
 
 class FlowDetector:
     """One detection, made as events come.
@@ -121,7 +124,10 @@ class FlowDetector:
         return joined([rest, detections_of(said, self._state.contracts, self.policy)])
 
     def _said(self, ready: Mapping[str, Ints]) -> Detections:
-        quotes, prints, nbbo, options = (ready[name] for name in STREAM_COLUMNS)
+        return joined([self._said_of(piece) for piece in _pieces(ready)])
+
+    def _said_of(self, piece: Sequence[Ints]) -> Detections:
+        quotes, prints, nbbo, options = piece
         said = self._room(len(options), int(np.count_nonzero(prints[:, 6])))
         kernels.push(self._state, said, quotes, prints, nbbo, options)
         return detections_of(said, self._state.contracts, self.policy)
@@ -167,6 +173,15 @@ def joined(parts: Sequence[Detections]) -> Detections:
             for place in range(len(Detections._fields))
         )
     )
+
+
+def _pieces(ready: Mapping[str, Ints]) -> list[list[Ints]]:
+    """Events in pieces of so many option prints, so that no batch needs more room than that."""
+    streams = [ready[name] for name in STREAM_COLUMNS]
+    starts = streams[-1][PIECE::PIECE, 0]
+    cuts = [np.searchsorted(rows[:, 0], starts) for rows in streams]
+    pieces = [np.split(rows, at_rows) for rows, at_rows in zip(streams, cuts, strict=True)]
+    return [list(piece) for piece in zip(*pieces, strict=True)]
 
 
 def _empty(symbols: int, calendar: Columns, policy: ScoringPolicy) -> State:

@@ -194,6 +194,7 @@ def add_print(state: State, row: int, one: Ints) -> None:
     mid2 = one[at.P_U_ASK] + one[at.P_U_BID]
     if mid2 > 0:
         wide = 2e4 * (one[at.P_U_ASK] - one[at.P_U_BID]) / mid2
+        reals[at.R_MOST_U_SPREAD] = max(reals[at.R_MOST_U_SPREAD], wide)
         reals[at.R_K_MOST_U_SPREAD] = max(reals[at.R_K_MOST_U_SPREAD], wide)
         ints[at.K_LAST_MID2] = mid2
 
@@ -242,10 +243,11 @@ def is_past(state: State, row: int, ts_ns: int) -> bool:
 
 
 @inlined
-def end_cluster(state: State, row: int) -> None:
-    """Let a cluster take no more; it is written at the next whole second."""
+def end_cluster(state: State, row: int, said: Said) -> None:
+    """Let a cluster take no more, nor its packet; it is written at the next whole second."""
     ints = state.ints[row]
     ints[at.C_IS_OVER] = 1
+    end_packet(state, row, said)
     if ints[at.C_LEGS] == 1:
         state.slots[ints[at.C_CONTRACT]] = -1
 
@@ -257,7 +259,7 @@ def cluster_for(state: State, said: Said, prints: Ints, legs: int, found: Ints) 
     sorted_legs(prints, legs, found)
     row = open_cluster_of(state, prints, legs, found)
     if row >= 0 and is_past(state, row, ts_ns):
-        end_cluster(state, row)
+        end_cluster(state, row, said)
         row = -1
     if row < 0:
         row = begin(state, prints, legs, found)
@@ -319,10 +321,9 @@ def write_ended(state: State, said: Said, now_ns: int) -> None:
     for row in range(state.clock[at.OPEN]):
         ints = state.ints[row]
         if ints[at.C_IS_OVER] == 0 and now_ns - ints[at.C_END] > wait_ns:
-            end_cluster(state, row)
+            end_cluster(state, row, said)
         if ints[at.C_IS_OVER] == 1:
             ints[at.C_EMITTED] = now_ns
-            end_packet(state, row, said)
             k = said.counts[at.SAID_CLUSTERS]
             said.counts[at.SAID_CLUSTERS] += 1
             said.cluster_ints[k, :] = ints

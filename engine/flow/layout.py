@@ -119,12 +119,13 @@ R_MOVE_SIGMAS: Final = 7
 R_SPREADS: Final = 8
 R_MOST_SPREAD: Final = 9
 R_ACTIVITY: Final = 10
-R_K_USD: Final = 11
-R_K_SPREADS: Final = 12
-R_K_MOST_U_SPREAD: Final = 13
-R_K_Z: Final = 14
-R_K_MOVE: Final = 15
-CLUSTER_REALS: Final = 16
+R_MOST_U_SPREAD: Final = 11
+R_K_USD: Final = 12
+R_K_SPREADS: Final = 13
+R_K_MOST_U_SPREAD: Final = 14
+R_K_Z: Final = 15
+R_K_MOVE: Final = 16
+CLUSTER_REALS: Final = 17
 
 # --- Usual premium of a contract's packets.
 B_COUNT: Final = 0

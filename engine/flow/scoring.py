@@ -192,7 +192,7 @@ def eligibility(ints: Ints, reals: Floats, policy: ScoringPolicy) -> tuple[Ints,
         (reals[:, at.R_USD] < rules.min_premium_usd, _REJECTED, "insufficient_premium"),
         (1.0 - missing < rules.min_coverage, _REJECTED, "missing_quote_context"),
         (stale >= rules.max_stale, _REJECTED, "stale_quote_context"),
-        *_down_weights(ints, reals[:, at.R_SPREADS] / _quoted(ints), stale, policy),
+        *_down_weights(ints, reals, stale, policy),
     )
     return _decided(len(ints), decisions)
 
@@ -268,11 +268,14 @@ def _quoted(ints: Ints) -> Ints:
 
 
 def _down_weights(
-    ints: Ints, spread_bps: Floats, stale: Floats, policy: ScoringPolicy
+    ints: Ints, reals: Floats, stale: Floats, policy: ScoringPolicy
 ) -> tuple[tuple[Bools, int, str], ...]:
+    spread_bps = reals[:, at.R_SPREADS] / _quoted(ints)
+    wide_bps = reals[:, at.R_MOST_U_SPREAD]
     return (
         (stale > 0.0, _DOWN, "stale_quote_context"),
         (spread_bps > policy.rules.wide_spread_bps, _DOWN, "wide_quote_context"),
+        (wide_bps > policy.rules.wide_underlying_bps, _DOWN, "wide_underlying_quote_context"),
         (_is_inside(ints), _DOWN, "inside_market_context"),
     )
 

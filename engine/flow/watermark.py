@@ -87,7 +87,8 @@ class Watermark:
         for name, waiting in self._waiting.items():
             rows = self._ordered(waiting, events.get(name, waiting[:0]))
             cut = int(np.searchsorted(rows[:, 1], until_ns, side="left"))
-            ready[name], self._waiting[name] = rows[:cut], rows[cut:]
+            # a copy, so that what waits does not keep all that came with it
+            ready[name], self._waiting[name] = rows[:cut], rows[cut:].copy()
         self._bound_ns = until_ns
         return ready
 
