@@ -1,7 +1,7 @@
 """The base of every document model: strict fields, canonical form, typed errors.
 
 Field types that all documents share live here (`Integer`, `Number`, `Seed`,
-`Slug`), and the one place where pydantic's errors become `ContractError`; their
+`Slug`, `Count`, `TapeId`), and the one place where pydantic's errors become `ContractError`; their
 words live in ``problems``. Bytes enter through ``canonical.parse_document``;
 hashes live in ``digest``.
 """
@@ -71,6 +71,12 @@ Nanoseconds = Seed
 
 Slug = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9_-]{1,64}$")]
 """1–64 of ``a-z0-9_-``: safe in object keys, partition keys and file names."""
+
+Count = Annotated[Integer, Field(ge=0)]
+"""How many there are of something, see `Integer`."""
+
+TapeId = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{16}$")]
+"""Of a tape or of a detection: the first 16 digits of a recipe's digest."""
 
 
 def _doubles(value: JsonValue) -> JsonValue:

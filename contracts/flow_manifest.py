@@ -12,9 +12,8 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.canonical import Document, canonical_json, parse_document
 from contracts.digest import Digest, bare, document_digest
-from contracts.document import Model, validate
+from contracts.document import Count, Model, TapeId, validate
 from contracts.flow_columns import DETECTIONS
-from contracts.labels import Count, TapeId
 from contracts.problems import broken_rule
 from contracts.smart_flow import CONTRACT_VERSION
 from contracts.tape_manifest import TableHash

@@ -13,7 +13,7 @@ from pydantic import Field, TypeAdapter, model_validator
 
 from contracts.canonical import parse_document
 from contracts.digest import Digest, document_digest
-from contracts.document import Integer, Model, Nanoseconds, Number, Slug, validate
+from contracts.document import Model, Nanoseconds, Number, Slug, TapeId, validate
 from contracts.problems import broken_rule
 from contracts.smart_flow import AbstentionReason, Band, Direction, FactKind, HypothesisType
 
@@ -42,9 +42,7 @@ Text = Annotated[str, Field(strict=True, max_length=500)]
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 LabelId = Annotated[str, Field(strict=True, pattern=r"^label:[a-z0-9_:-]{1,160}$")]
 OutputId = Annotated[str, Field(strict=True, pattern=r"^expected:[a-z0-9_:-]{1,160}$")]
-TapeId = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{16}$")]
 Part = Annotated[Number, Field(ge=0, le=1)]
-Count = Annotated[Integer, Field(ge=0)]
 
 
 class EventRef(Model):

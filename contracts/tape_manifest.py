@@ -14,8 +14,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, model_validator
 
 from contracts.canonical import Document, Json, canonical_json, parse_document
 from contracts.digest import Digest, document_digest
-from contracts.document import Model, Nanoseconds, Slug, validate
-from contracts.labels import Count, TapeId
+from contracts.document import Count, Model, Nanoseconds, Slug, TapeId, validate
 from contracts.problems import broken_rule
 from contracts.tape import SeedBundle, TapeSpec, tape_recipe
 from contracts.tape_columns import STREAMS, TRUTH

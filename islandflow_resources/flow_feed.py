@@ -26,8 +26,7 @@ from contracts.tape_columns import (
 from engine.arrays import Ints
 from engine.flow.rows import Columns
 from engine.flow.watermark import STREAM_COLUMNS
-from islandflow_resources.table_schemas import numbers_of
-from islandflow_resources.tape_batches import bits_of
+from islandflow_resources.table_schemas import bits_of, numbers_of
 from islandflow_resources.tape_files import TableReader
 from islandflow_resources.tape_places import TapePlace, read_manifest
 

@@ -33,8 +33,8 @@ from contracts.smart_flow import (
 )
 from engine.flow.rows import WORDS, Columns, Detections
 from engine.flow.scoring import REASONS
+from islandflow_resources.coded_tables import TapeTexts, coded_table
 from islandflow_resources.table_schemas import strings_of
-from islandflow_resources.tape_tables import TapeTexts, coded_table
 
 _PROFILES: Final = (*(PROFILES_OF[name] for name in HYPOTHESES), "")
 _REJECTED: Final = STATUSES.index("rejected")

@@ -117,6 +117,17 @@ def numbers_of(values: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     return np.frombuffer(buffer, dtype, len(array), array.offset * dtype.itemsize)
 
 
+def bits_of(values: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Truth values, without pandas, see `numbers_of`."""
+    array = values.combine_chunks()
+    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array
+    if not len(array):
+        return np.empty(0, np.bool_)
+    packed = np.frombuffer(array.buffers()[1], np.uint8)
+    bits = np.unpackbits(packed, bitorder="little")
+    return bits[array.offset : array.offset + len(array)].astype(np.bool_)
+
+
 def conformed(table: pa.Table, schema: TableSchema) -> pa.Table:
     """`table` with exactly the columns of `schema`, in order and in plain encodings.
 

@@ -24,7 +24,7 @@ from contracts.tape_columns import (
     STREAMS,
 )
 from engine.tapes.market.events import VOCABULARIES, Batch, Columns
-from islandflow_resources.table_schemas import numbers_of
+from islandflow_resources.table_schemas import bits_of, numbers_of
 from islandflow_resources.tape_buckets import buckets_of
 from islandflow_resources.tape_files import TABLES, TableReader
 from islandflow_resources.tape_places import TapePlace
@@ -141,14 +141,3 @@ class StoredBatches:
     def _places(self, names: pa.ChunkedArray) -> list[tuple[int, ...]]:
         """Symbols of each row as places in the universe."""
         return [tuple(self._symbols[name] for name in text.split()) for text in names.to_pylist()]
-
-
-def bits_of(values: pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
-    """Truth values, without pandas, see ``table_schemas.numbers_of``."""
-    array = values.combine_chunks()
-    array = array.chunk(0) if isinstance(array, pa.ChunkedArray) and array.num_chunks else array
-    if not len(array):
-        return np.empty(0, np.bool_)
-    packed = np.frombuffer(array.buffers()[1], np.uint8)
-    bits = np.unpackbits(packed, bitorder="little")
-    return bits[array.offset : array.offset + len(array)].astype(np.bool_)

@@ -42,11 +42,11 @@ from islandflow_resources.tape_files import TABLES, TableReader, TapeFile, rows_
 from islandflow_resources.tape_inputs import FileFacts, TapeInputs, identity_of, manifest_of
 from islandflow_resources.tape_places import TapePlace, read_manifest, stored_place
 from islandflow_resources.tape_tables import (
-    TapeTexts,
     burst_table,
     calendar_table,
     contract_table,
     stream_tables,
+    tape_texts,
     truth_tables,
 )
 
@@ -223,7 +223,7 @@ def _staged(
     folder: Path,
     progress: Callable[[int, int], None] | None,
 ) -> _Staged:
-    texts = TapeTexts(inputs.spec.symbols)
+    texts = tape_texts(inputs.spec.symbols)
     injected: list[InjectedPrint] = []
     times: list[int] = []
     done, total = 0, sum(bucket.end_ns - bucket.start_ns for bucket in buckets)

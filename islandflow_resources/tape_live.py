@@ -29,7 +29,7 @@ from islandflow_resources.tape_live_folder import LiveFolder
 from islandflow_resources.tape_live_journal import Entry, Journal
 from islandflow_resources.tape_live_plan import LivePlan, OpenSeconds, Second
 from islandflow_resources.tape_live_streams import END, LiveStream, message_of
-from islandflow_resources.tape_tables import TapeTexts, stream_tables
+from islandflow_resources.tape_tables import stream_tables, tape_texts
 
 _SYNC_NS: Final = SECOND_NS
 
@@ -48,6 +48,8 @@ class LiveEvents(TapeEvents, Protocol):
 
 Maker: TypeAlias = Callable[[TapeSpec, int], LiveEvents]
 """Makes the source of a spec and a root seed, at its start."""
+Listener: TypeAlias = Callable[[Batch, TapeEvents], None]
+"""Hears of every stretch once, also of those that are made again at a start."""
 
 
 class LiveTape:
@@ -58,6 +60,8 @@ class LiveTape:
     folder : LiveFolder
     plan : LivePlan
     make : callable
+    heard : callable, optional
+        See `Listener`.
 
     Attributes
     ----------
@@ -70,13 +74,19 @@ class LiveTape:
         Bytes that were missing of what the journal tells of, and that were beyond it.
     """
 
-    def __init__(self, folder: LiveFolder, plan: LivePlan, make: Maker) -> None:
+    def __init__(
+        self,
+        folder: LiveFolder,
+        plan: LivePlan,
+        make: Maker,
+        heard: Listener = lambda batch, source: None,
+    ) -> None:
         self.folder, self.plan = folder, plan
         self.seconds = OpenSeconds(plan.spec)
         self.count = 0
         self.events = dict.fromkeys(STREAMS, 0)
         self.mended = self.dropped = 0
-        self._make = make
+        self._make, self._heard = make, heard
         with ExitStack() as stack:
             self._journal = stack.enter_context(Journal(folder.journal_path))
             self._streams = {
@@ -88,7 +98,7 @@ class LiveTape:
         self.control = LiveControl([told for one in self._entries for told in one.control])
         self._source = make(self._spec(), plan.seed_bundle.root_seed)
         self._followed = self._spec().control
-        self._texts = TapeTexts(plan.spec.symbols)
+        self._texts = tape_texts(plan.spec.symbols)
         self._ends: dict[str, int] = {}
         self._synced_ns = 0
 
@@ -249,6 +259,7 @@ class LiveTape:
 
     def _plain(self, batch: Batch) -> dict[str, pa.RecordBatch]:
         """Events of a stretch, stream by stream."""
+        self._heard(batch, self._source)
         self._texts.list_contracts(self._source.contracts)
         tables = stream_tables(batch, self._texts)
         return {name: self._streams[name].plain(table) for name, table in tables.items()}

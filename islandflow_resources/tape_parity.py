@@ -30,7 +30,7 @@ from islandflow_resources.tape_buckets import PRINTS, buckets_of
 from islandflow_resources.tape_files import TABLES, TableReader, rows_digest
 from islandflow_resources.tape_places import TapePlace
 from islandflow_resources.tape_rows import first_difference
-from islandflow_resources.tape_tables import TapeTexts, stream_tables, truth_tables
+from islandflow_resources.tape_tables import stream_tables, tape_texts, truth_tables
 
 WHAT: Final = "tape_parity"
 VERSION: Final = "1"
@@ -136,7 +136,7 @@ def made_slice(spec: TapeSpec, seed: int, part: Slice) -> dict[str, pa.Table]:
     for bucket in buckets_of(spec)[: part.group]:
         source.advance(bucket.end_ns)
     batch = source.advance(part.end_ns)
-    texts = TapeTexts(spec.symbols)
+    texts = tape_texts(spec.symbols)
     texts.list_contracts(source.contracts)
     truth = truth_tables(batch, texts)
     return {**stream_tables(batch, texts), PRINT_LABELS.name: truth[PRINT_LABELS.name]}

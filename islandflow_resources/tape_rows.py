@@ -23,11 +23,11 @@ from islandflow_resources.tape_checks import Finding
 from islandflow_resources.tape_files import TABLES
 from islandflow_resources.tape_folder import TapeEvents
 from islandflow_resources.tape_tables import (
-    TapeTexts,
     burst_table,
     calendar_table,
     contract_table,
     stream_tables,
+    tape_texts,
     truth_tables,
 )
 
@@ -142,7 +142,7 @@ def _made(
     source: TapeEvents, spec: TapeSpec, sought: set[tuple[str, int]]
 ) -> dict[tuple[str, int], pa.Table]:
     """Tables of the row groups that are sought, made again."""
-    texts = TapeTexts(spec.symbols)
+    texts = tape_texts(spec.symbols)
     whole = {name for name, _ in sought if name in _AT_END}
     last = max((group for name, group in sought if name not in _AT_END), default=-1)
     found: dict[tuple[str, int], pa.Table] = {}

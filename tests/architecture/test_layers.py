@@ -21,10 +21,11 @@ def lint_imports_in(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def blind_modules() -> list[str]:
-    """Modules that the contract of the detector names: import-linter asks that they exist."""
+    """Modules that the contracts of the detector name: import-linter asks that they exist."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     contracts = {one["id"]: one for one in settings["tool"]["importlinter"]["contracts"]}
-    return contracts["blind"]["source_modules"] + contracts["blind"]["forbidden_modules"]
+    named = [contracts["blind"], contracts["blind_path"]]
+    return [module for one in named for module in one["source_modules"] + one["forbidden_modules"]]
 
 
 @pytest.fixture
@@ -62,6 +63,16 @@ def test_a_tree_that_keeps_the_contracts_passes(small_tree):
         ("engine/rng.py", "import engine.paths", "only domains below it"),
         ("engine/digest.py", "import engine.jit", "only domains below it"),
         ("engine/flow.py", "import contracts.labels", "the detector is blind"),
+        (
+            "islandflow_resources/flow_feed.py",
+            "import islandflow_resources.tape_batches",
+            "the path of a detection is blind",
+        ),
+        (
+            "islandflow_resources/flow_parity.py",
+            "import engine.tapes",
+            "the path of a detection is blind",
+        ),
     ],
 )
 def test_an_import_against_the_direction_is_found(small_tree, module, line, broken):
@@ -80,6 +91,15 @@ def test_what_the_detector_imports_by_another_module_is_found_too(small_tree):
     linted = lint_imports_in(small_tree)
     assert linted.returncode == 1
     assert "the detector is blind BROKEN" in linted.stdout
+
+
+def test_what_the_path_of_a_detection_imports_by_another_module_is_found_too(small_tree):
+    resources = small_tree / "islandflow_resources"
+    (resources / "tape_files.py").write_text("import contracts.labels\n")
+    (resources / "flow_folder.py").write_text("import islandflow_resources.tape_files\n")
+    linted = lint_imports_in(small_tree)
+    assert linted.returncode == 1
+    assert "the path of a detection is blind BROKEN" in linted.stdout
 
 
 def test_an_engine_domain_without_a_place_in_the_order_is_found(small_tree):

@@ -11,7 +11,7 @@ from contracts.tape_columns import OPTION_PRINTS
 from islandflow_resources.table_digest import content_digest
 from islandflow_resources.table_schemas import conformed
 from islandflow_resources.tape_files import TABLES, TableReader, TapeFile, rows_digest
-from islandflow_resources.tape_tables import TapeTexts, stream_tables
+from islandflow_resources.tape_tables import stream_tables, tape_texts
 from tests.islandflow_resources.plain_tape import PlainTape, plain_spec
 
 SPEC = plain_spec(symbols=1, seconds=20, start_s=290)
@@ -20,7 +20,7 @@ SPEC = plain_spec(symbols=1, seconds=20, start_s=290)
 @pytest.fixture(scope="module")
 def tables():
     """Prints of two stretches, and none between them."""
-    source, texts = PlainTape(SPEC, 4), TapeTexts(SPEC.symbols)
+    source, texts = PlainTape(SPEC, 4), tape_texts(SPEC.symbols)
     texts.list_contracts(source.contracts)
     made = [stream_tables(batch, texts)["option_prints"] for batch in source.batches()]
     return [made[0], made[0].slice(0, 0), made[1]]

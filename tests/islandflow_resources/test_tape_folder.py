@@ -22,7 +22,7 @@ from islandflow_resources.tape_buckets import cut
 from islandflow_resources.tape_folder import find_tape, write_tape
 from islandflow_resources.tape_inputs import tape_inputs
 from islandflow_resources.tape_loader import verify_tape
-from islandflow_resources.tape_tables import TapeTexts, stream_tables
+from islandflow_resources.tape_tables import stream_tables, tape_texts
 from tests.contracts.fixture_files import FOLDER
 from tests.islandflow_resources.plain_tape import VERSION, PlainTape, plain_spec
 from tests.islandflow_resources.tape_tampering import BUNDLE, SEED, inputs_of, written
@@ -86,7 +86,7 @@ def test_a_second_run_gives_the_same_bytes(first, tmp_path):
 def test_every_value_of_the_source_is_in_the_files(first):
     root, tape = first
     source = PlainTape(plain_spec(), SEED)
-    texts = TapeTexts(plain_spec().symbols)
+    texts = tape_texts(plain_spec().symbols)
     texts.list_contracts(source.contracts)
     batches = [stream_tables(batch, texts) for batch in source.batches()]
     for name, schema in STREAMS.items():

@@ -19,7 +19,7 @@ from islandflow_resources.tape_files import TableReader
 from islandflow_resources.tape_live import LiveTape
 from islandflow_resources.tape_live_folder import LiveFolder
 from islandflow_resources.tape_live_seal import id_of, seal
-from islandflow_resources.tape_tables import TapeTexts, stream_tables
+from islandflow_resources.tape_tables import stream_tables, tape_texts
 from tests.islandflow_resources.live_tapes import (
     HeedingTape,
     batches,
@@ -47,7 +47,7 @@ def whole(tmp_path_factory):
 def drawn(versions):
     """Tables of the whole tape, drawn at once."""
     source = HeedingTape(plan().spec_under(log_of(versions)), 3)
-    texts = TapeTexts(plan().spec.symbols)
+    texts = tape_texts(plan().spec.symbols)
     texts.list_contracts(source.contracts)
     tables = stream_tables(source.advance(source.spec.end_ns), texts)
     return {name: conformed(table, STREAMS[name]) for name, table in tables.items()}

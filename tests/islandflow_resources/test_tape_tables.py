@@ -3,21 +3,16 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from contracts.columns import Column, TableSchema
 from contracts.errors import ContractError
 from contracts.tape_columns import PRINT_LABELS, STREAMS
 from engine.tapes.market.events import VOCABULARIES
-from islandflow_resources.table_schemas import strings_of
 from islandflow_resources.tape_tables import (
-    TapeTexts,
     burst_table,
     calendar_table,
     contract_table,
-    dictionary_of,
     stream_tables,
+    tape_texts,
     truth_tables,
 )
 from tests.islandflow_resources.plain_tape import PlainTape, plain_spec
@@ -37,24 +32,9 @@ def batch(source):
 
 @pytest.fixture(scope="module")
 def texts(source):
-    made = TapeTexts(SPEC.symbols)
+    made = tape_texts(SPEC.symbols)
     made.list_contracts(source.contracts)
     return made
-
-
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=8, unique=True), st.data())
-def test_codes_say_their_texts_and_keep_no_other(words, data):
-    codes = data.draw(st.lists(st.integers(0, len(words) - 1), max_size=20))
-    made = dictionary_of(np.array(codes, np.int16), strings_of(words))
-    assert made.to_pylist() == [words[code] for code in codes]
-    assert made.dictionary.to_pylist() == [words[code] for code in sorted(set(codes))]
-
-
-@pytest.mark.parametrize("codes", [[0, 3], [0, -1]])
-def test_a_code_without_a_text_is_refused_with_its_row(codes):
-    with pytest.raises(ContractError, match="TAPE_CODE_UNKNOWN") as caught:
-        dictionary_of(np.array(codes), strings_of(["a", "b"]))
-    assert caught.value.loc == "row 1"
 
 
 def test_every_column_of_a_stream_is_what_the_batch_says(source, batch, texts):
@@ -87,21 +67,6 @@ def test_labels_bursts_contracts_and_events_are_tables(source, batch, texts):
     contracts = contract_table(source.contract_rows(), texts)
     assert contracts.column("contract").to_pylist() == source.contracts
     assert calendar_table(source.event_calendar(), texts).column("symbol").to_pylist() == ["SPY"]
-
-
-def test_contracts_that_are_listed_later_leave_the_codes_of_the_earlier_ones():
-    texts = TapeTexts(["SPY"])
-    schema = STREAMS["option_prints"]
-    texts.list_contracts(["a", "b"])
-    texts.list_contracts(["a", "b", "c"])
-    texts.list_contracts(["a", "b", "c"])
-    assert texts.of(schema, "contract").to_pylist() == ["a", "b", "c"]
-
-
-def test_a_text_column_that_nobody_knows_the_words_of_is_refused():
-    schema = TableSchema("any", "1", (Column("colour", "string", "any"),))
-    with pytest.raises(ContractError, match="TAPE_VOCABULARY_MISSING"):
-        TapeTexts([]).of(schema, "colour")
 
 
 def test_numbers_of_another_width_are_refused(batch, texts):
