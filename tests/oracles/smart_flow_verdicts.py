@@ -22,8 +22,7 @@ def packet(cluster, piece, premium_z, policy):
     first, last = prints[0], prints[-1]
     both = first["underlying_mid_ticks"] > 0 and last["underlying_mid_ticks"] > 0
     moved = last["underlying_mid_ticks"] / first["underlying_mid_ticks"] if both else 1.0
-    widest = max(one["underlying_spread_bps"] for one in prints)
-    status, reason = eligible_by_quotes(facts, policy.rules, widest)
+    status, reason = eligible_by_quotes(facts, policy.rules)
     return {
         **{key: value for key, value in facts.items() if key in PACKET_KEYS},
         "packet_seq": piece["seq"],
@@ -40,7 +39,7 @@ def packet(cluster, piece, premium_z, policy):
         "iv_ppm": last["iv_ppm"],
         "iv_shock_ppm": max(quoted) - min(quoted) if quoted else 0,
         "underlying_move_bps": 1e4 * math.log(moved),
-        "underlying_spread_bps": widest,
+        "underlying_spread_bps": facts["underlying_spread_bps"],
         "premium_z": premium_z,
         "status": status,
         "reason_code": reason,
@@ -115,6 +114,7 @@ def counted(orders):
         "price_drift": math.log(prints[-1]["price_ticks"] / prints[0]["price_ticks"]),
         "spread_bps": sum(spreads) / len(spreads) if spreads else 0.0,
         "spread_bps_max": max([*spreads, 0.0]),
+        "underlying_spread_bps": max(one["underlying_spread_bps"] for one in prints),
     }
 
 
@@ -216,7 +216,7 @@ def eligible(facts, rules):
     return eligible_by_quotes(facts, rules)
 
 
-def eligible_by_quotes(facts, rules, widest_underlying_bps=0.0):
+def eligible_by_quotes(facts, rules):
     """Status and reason of evidence of any size."""
     prints = facts["prints"]
     stale, missing = facts["stale_prints"], facts["missing_prints"]
@@ -226,9 +226,9 @@ def eligible_by_quotes(facts, rules, widest_underlying_bps=0.0):
         return "rejected", "stale_quote_context"
     if stale > 0:
         return "down_weighted", "stale_quote_context"
-    if facts["spread_bps"] >= rules.wide_spread_bps:
+    if facts["spread_bps"] > rules.wide_spread_bps:
         return "down_weighted", "wide_quote_context"
-    if widest_underlying_bps >= rules.wide_underlying_bps:
+    if facts["underlying_spread_bps"] > rules.wide_underlying_bps:
         return "down_weighted", "wide_underlying_quote_context"
     if is_inside(facts):
         return "down_weighted", "inside_market_context"

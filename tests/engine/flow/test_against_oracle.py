@@ -1,5 +1,6 @@
 """The detector says what its page says: integers and words equal, floats within 1e-9."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -117,6 +118,15 @@ def test_legs_of_an_order_are_of_one_size_symbol_and_expiry_and_close_together(
     assert [row["legs"] for row in ordered] == legs
 
 
+def test_an_order_waits_for_a_leg_over_a_second_that_starts_no_later_than_a_leg_gap_after_it():
+    for late_ns, legs in ((0, 2), (-1, 1)):
+        first = T + SECOND - 5 * MS + late_ns
+        prints = [option_print(first, 0, 20_000), option_print(T + SECOND, 1, 20_000)]
+        found, wanted = both(policy(0), numbered(prints))
+        assert differences(found, wanted) == []
+        assert {row["legs"] for row in found["flow_prints"]} == {legs}
+
+
 def test_a_cluster_is_told_at_the_first_second_more_than_quiet_and_a_leg_gap_after_it():
     under = policy(0)
     at_the_limit = 1 * SECOND - 5 * MS
@@ -134,6 +144,56 @@ def test_a_packet_is_compared_with_none_of_the_cluster_after_its_own():
     assert differences(found, wanted) == []
     assert len(found["smart_flow_hypotheses"]) == 2
     assert [row["packet_seq"] for row in found["flow_packets"]] == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+    ("quotes", "reason"),
+    [
+        ([(9_960, 10_040), (9_950, 10_050)], "evidence_context_usable"),
+        ([(9_950, 10_050), (9_950, 10_050)], "evidence_context_usable"),
+        ([(9_960, 10_040), (9_930, 10_070)], "wide_quote_context"),
+        ([(9_990, 10_010), (9_945, 10_055)], "evidence_context_usable"),
+    ],
+)
+def test_quotes_are_wide_if_their_mean_is_above_the_level(quotes, reason):
+    events = [equity_quote(T)]
+    for place, (bid, ask) in enumerate(quotes):
+        events += [nbbo(T + place, 0, bid, ask), option_print(T + place, 0, ask, 400)]
+    found, wanted = both(policy(0, rules={"wide_spread_bps": 100.0}), numbered(events))
+    assert differences(found, wanted) == []
+    assert found["smart_flow_hypotheses"][0]["reason_code"] == reason
+
+
+@pytest.mark.parametrize(("inside", "reason"), [(6, "evidence_context_usable"), (7, "inside")])
+def test_seven_of_ten_prints_between_the_quotes_are_inside(inside, reason):
+    prices = [20_000] * inside + [20_200] * (10 - inside)
+    prints = [option_print(T + 1 + at, 0, price, 40) for at, price in enumerate(prices)]
+    found, wanted = both(policy(0), numbered([equity_quote(T), nbbo(T), *prints]))
+    assert differences(found, wanted) == []
+    assert found["smart_flow_hypotheses"][0]["reason_code"].startswith(reason)
+
+
+@pytest.mark.parametrize(("sigmas", "direction"), [(-0.49, "bullish"), (-0.51, "bearish")])
+def test_hedging_has_the_sign_of_a_move_of_half_a_usual_one_else_that_of_the_flow(
+    sigmas, direction
+):
+    low = {"alert_z": -20.0, "high_z": -19.0}
+    under = policy(0, rules={"min_margin": 0.0, "min_orders": 1}, levels=low)
+    hedging = under.hypotheses["hedge_rebalance"].model_copy(update={"intercept": 90.0})
+    under = under.model_copy(
+        update={"hypotheses": {**under.hypotheses, "hedge_rebalance": hedging}}
+    )
+    moved = round(1_000_000 * math.exp(sigmas * 0.3 * math.sqrt(180 / (252 * 23_400))))
+    events = [
+        equity_quote(T, 0, 999_900, 1_000_100),
+        equity_quote(T + 200 * SECOND, 0, moved - 100, moved + 100),
+        nbbo(T + 200 * SECOND),
+        option_print(T + 201 * SECOND, 0, 20_200, 40),
+    ]
+    found, wanted = both(under, numbered(events))
+    assert differences(found, wanted) == []
+    (row,) = found["smart_flow_hypotheses"]
+    assert (row["hypothesis_type"], row["direction"]) == ("hedge_rebalance", direction)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +218,8 @@ def test_the_side_of_a_print(bid, ask, price, side, aggressor):
 
 def test_an_old_quote_is_stale_and_its_sides_still_count():
     events = [nbbo(T), *(option_print(T + at, 0) for at in (1000 * MS, 1000 * MS + 1))]
-    found, _ = both(policy(0), numbered(events))
+    found, wanted = both(policy(0), numbered(events))
+    assert differences(found, wanted) == []
     assert [row["nbbo_side"] for row in found["flow_prints"]] == ["A", "STALE"]
     assert [row["aggressor"] for row in found["flow_prints"]] == [1, 1]
 
@@ -190,6 +251,16 @@ def test_a_print_across_the_bid_and_the_ask_of_a_quote_makes_dark_events():
         ("absorbed_block", 1, 2_000),
         ("stealth_accumulation", 4, 3_000),
     ]
+
+
+def test_dark_prints_count_among_the_last_64_within_a_minute():
+    events = []
+    for place in range(200):
+        at = T + place * 300 * MS
+        events += [equity_quote(at), equity_print(at + 1, 1_000_100, 200)]
+    found, wanted = both(policy(0), numbered(events))
+    assert differences(found, wanted) == []
+    assert [row["prints"] for row in found["dark_events"]] == [15, 64]
 
 
 def test_the_oracle_measures_every_quantity():

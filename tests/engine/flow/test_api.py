@@ -195,6 +195,27 @@ def test_what_is_held_depends_on_the_batches_and_does_not_grow_with_the_feed():
     assert sizes[6:] == [*sizes[3:6]] * 8
 
 
+def test_what_is_held_does_not_grow_with_the_batch_either():
+    pieces = [arrays(feed(lap, 400)) for lap in range(4)]
+    held = []
+    for laps in (100, 400):
+        late = [(lap * 1000, lap * 3600 * SECOND) for lap in range(laps)]
+        events = {
+            name: np.concatenate(
+                [
+                    pieces[lap % 4][name] + [seq, ts_ns, *[0] * (pieces[0][name].shape[1] - 2)]
+                    for lap, (seq, ts_ns) in enumerate(late)
+                ]
+            )
+            for name in pieces[0]
+        }
+        made = detector(policy(1, WORDY))
+        made.push(events)
+        held.append(held_bytes(made))
+        assert len(events["option_prints"]) > 16_384
+    assert held[1] <= 1.05 * held[0]
+
+
 @pytest.mark.parametrize("code", [-1, 24, 2**40])
 @pytest.mark.parametrize("make", [nbbo, option_print])
 def test_an_event_of_an_unlisted_contract_is_refused_before_anything_changes(code, make):
