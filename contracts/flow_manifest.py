@@ -71,7 +71,7 @@ class DetectionManifest(Model):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if tuple(self.tables) != tuple(DETECTIONS):
+        if set(self.tables) != set(DETECTIONS):
             said = f"tables are {', '.join(self.tables)[:200]}"
             raise broken_rule(said, f"they are {', '.join(DETECTIONS)}", "tables")
         if tuple(one.name for one in self.files) != FILES:
@@ -92,7 +92,7 @@ class DetectionManifest(Model):
     @property
     def content_digest(self) -> str:
         """What all tables say."""
-        return document_digest({name: table.digest for name, table in self.tables.items()})
+        return document_digest({name: table.digest for name, table in sorted(self.tables.items())})
 
     def to_bytes(self) -> bytes:
         """Canonical JSON and a final line feed."""

@@ -1,8 +1,9 @@
 """What ``islandflow control status`` tells: where the synthetic market stands, and under what.
 
 Read from the state and the plan of bursts that the events are drawn from, see
-``engine.tapes.market.outlook``; no event is looked at, so what a detector has found is not
-known here. Arguments are read in ``cli_control``.
+``engine.tapes.market.outlook``; no event is looked at. What a detector has found is read from the
+alerts of the live tape, or from the stored detection of the tape. Arguments are read in
+``cli_control``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from islandflow_resources.tape_live_control import ControlFeed, Told
     from islandflow_resources.tape_live_folder import LiveFolder
 
-NO_DETECTOR: Final = "none: there is no detector yet"
+NO_DETECTION: Final = "none: no detection of this tape is stored, run the job smart_flow"
+_MINUTE_NS: Final = 60_000_000_000
 _LONGEST_BREAK_DAYS: Final = 12
 _WIDTH: Final = 36
 
@@ -63,6 +65,8 @@ class _Subject:
         Versions of the control with their numbers.
     status : dict or None
         What a live tape told last.
+    alerts : tuple of (int, str), or None
+        Times at which alerts were said, and their profiles; None if nothing was detected.
     """
 
     spec: TapeSpec
@@ -71,6 +75,7 @@ class _Subject:
     told: tuple[Told, ...]
     mode: str = "batch"
     status: dict[str, Any] | None = None
+    alerts: tuple[tuple[int, str], ...] | None = None
 
 
 def status(resources: ResourceSet, request: StatusRequest, *, as_json: bool) -> list[str]:
@@ -103,7 +108,7 @@ def _batch(resources: ResourceSet, request: StatusRequest) -> _Subject:
     told = _feed(resources, profile).read()
     spec = resolve(profile, ControlLog(versions=tuple(one.version for one in told)))
     seed = spec.control.at(spec.start_ns).shared_seed if request.seed is None else request.seed
-    return _Subject(spec, seed, at_ns, told)
+    return _Subject(spec, seed, at_ns, told, alerts=_stored_alerts(resources, spec, seed))
 
 
 def _live(resources: ResourceSet, request: StatusRequest, out: Path) -> _Subject:
@@ -127,7 +132,35 @@ def _live(resources: ResourceSet, request: StatusRequest, out: Path) -> _Subject
         told,
         "live" if folder.is_held() else "batch",
         known,
+        _live_alerts(folder),
     )
+
+
+def _live_alerts(folder: LiveFolder) -> tuple[tuple[int, str], ...] | None:
+    """What the detector beside a live tape has said."""
+    from islandflow_resources.tape_live_alerts import live_alerts
+
+    if not folder.alerts_path.exists():
+        return None
+    said = live_alerts(folder.alerts_path)
+    return tuple((int(one["emitted_ns"]), str(one["profile"])) for one in said)
+
+
+def _stored_alerts(
+    resources: ResourceSet, spec: TapeSpec, seed: int
+) -> tuple[tuple[int, str], ...] | None:
+    """What the stored detection of a tape says; None if there is none."""
+    from contracts.flow_columns import ALERTS
+    from contracts.flow_policy import usual_policy
+    from islandflow_resources.sound_detections import stored_detection
+    from islandflow_resources.tape_sources import generator_version
+
+    found = stored_detection(resources.store, spec, seed, generator_version(), usual_policy())
+    if found is None:
+        return None
+    table = found.table(ALERTS.name)
+    times = table.column("emitted_ns").to_pylist()
+    return tuple(zip(times, table.column("profile").to_pylist(), strict=True))
 
 
 def _followed(folder: LiveFolder, told: tuple[Told, ...], position_ns: int) -> ControlLog:
@@ -214,11 +247,20 @@ def _document(subject: _Subject, outlook: Outlook) -> dict[str, Any]:
         "preset_id": control.preset_id,
         "coverage_window_minutes": control.coverage_window_minutes,
         "scheduled": dict(outlook.scheduled),
-        # A detector's counts by profile, with no reason, once there is one.
-        "detected": None,
-        "detected_reason": NO_DETECTOR,
+        "detected": _detected(subject, outlook),
+        "detected_reason": NO_DETECTION if subject.alerts is None else None,
         "live": subject.status,
     }
+
+
+def _detected(subject: _Subject, outlook: Outlook) -> dict[str, int] | None:
+    """Alerts of each profile within the window of coverage."""
+    if subject.alerts is None:
+        return None
+    from islandflow_resources.tape_live_alerts import hits
+
+    window_ns = outlook.control.coverage_window_minutes * _MINUTE_NS
+    return hits(subject.alerts, outlook.at_ns - window_ns, outlook.at_ns)
 
 
 def _rows(document: dict[str, Any]) -> dict[str, str]:
@@ -239,8 +281,12 @@ def _rows(document: dict[str, Any]) -> dict[str, str]:
         "revision": f"{document['revision']}, preset {document['preset_id']}",
         "coverage_window_minutes": str(minutes),
         **{f"scheduled {name}": str(count) for name, count in counts.items()},
-        "detected": document["detected_reason"],
     }
+    detected = document["detected"]
+    if detected is None:
+        rows["detected"] = document["detected_reason"]
+    else:
+        rows |= {f"detected {name}": str(count) for name, count in detected.items()}
     live = document["live"]
     if live is None:
         return rows

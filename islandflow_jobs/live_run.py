@@ -228,16 +228,22 @@ def go_on(
     is_sealed: bool = False,
 ) -> None:
     """Make good what is there, pace what comes, and write the finished tape at the end."""
+    from contracts.flow_policy import usual_policy
     from islandflow_jobs.live_pacer import Pacer, resumed
     from islandflow_resources.tape_live import LiveTape
+    from islandflow_resources.tape_live_alerts import LiveAlerts
 
-    with LiveTape(folder, plan, make) as live:
+    with (
+        LiveAlerts(folder.alerts_path, plan.spec.symbols, usual_policy()) as alerts,
+        LiveTape(folder, plan, make, alerts.hear) as live,
+    ):
         if not resumed(live, clock, voice):
             return
         pacer = Pacer(live, feed, clock, voice)
         pacer.run()
         if live.next_second is None or (is_sealed and live.count):
             pacer.tell("sealing")
+            alerts.finish()
             written = _sealed(live, make)
             pacer.tell("finished" if live.next_second is None else "stopped", written)
             for line in _told(written):

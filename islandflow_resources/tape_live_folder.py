@@ -27,6 +27,7 @@ from islandflow_resources.tape_live_streams import SUFFIX
 LIVE: Final = "live"
 STATUS: Final = "live.json"
 CONTROL: Final = "control.json"
+ALERTS: Final = "alerts.jsonl"
 STATUS_FORMAT: Final = "islandflow-live-status/1"
 _LOCK: Final = "lock"
 _TRIES: Final = 20
@@ -49,6 +50,7 @@ class LiveFolder:
         self.journal_path = self.path / JOURNAL
         self.status_path = self.path / STATUS
         self.control_path = self.path / CONTROL
+        self.alerts_path = self.path / ALERTS
 
     def __str__(self) -> str:
         return str(self.path)

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from contracts.control import PROFILES, SECOND_NS, SyntheticControlState
-from islandflow_jobs.control_status import NO_DETECTOR
+from islandflow_jobs.control_status import NO_DETECTION
 from islandflow_resources.control_log import ControlLogStore
 from islandflow_resources.database import Database
 from islandflow_resources.tape_live import LiveTape
@@ -117,7 +117,7 @@ def test_the_market_of_a_profile_is_told_at_a_time(status, written):
     assert all(0 < level < 2 for level in found["levels"].values())
     assert set(found["scheduled"]) == set(PROFILES)
     assert 0 < sum(found["scheduled"].values()) < 800
-    assert (found["detected"], found["detected_reason"]) == (None, NO_DETECTOR)
+    assert (found["detected"], found["detected_reason"]) == (None, NO_DETECTION)
 
 
 def test_before_a_change_the_version_before_it_is_in_force(status, written):
@@ -184,7 +184,7 @@ def test_the_lines_say_the_same(islandflow, status, written):
     told_of = [tuple(line.split(maxsplit=1)) for line in lines]
     assert ("regime", found["regime"]) in told_of
     assert ("session_phase", found["session_phase"]) in told_of
-    assert ("detected", NO_DETECTOR) in told_of
+    assert ("detected", NO_DETECTION) in told_of
     assert ("focus_symbols", " ".join(found["focus_symbols"])) in told_of
     counts = {f"{name} {count}" for name, count in found["scheduled"].items()}
     assert {" ".join(line.split()[1:]) for line in lines if line.startswith("scheduled")} == counts
