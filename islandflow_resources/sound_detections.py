@@ -17,6 +17,7 @@ from contracts.errors import IntegrityError, IslandflowError, NotFoundError, Pro
 from contracts.flow_manifest import WHAT as DETECTION
 from contracts.flow_manifest import detection_id, detection_recipe
 from contracts.flow_policy import ScoringPolicy
+from contracts.tape import TapeSpec, tape_id, tape_recipe
 from engine.flow.api import VERSION
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
@@ -26,7 +27,7 @@ from islandflow_resources.market_tapes import MarketRef, MarketTapeFiles
 from islandflow_resources.models import Artefact
 from islandflow_resources.object_store import ObjectStore, file_digest
 from islandflow_resources.sound_tapes import sound_tape
-from islandflow_resources.tape_places import TapePlace
+from islandflow_resources.tape_places import TapePlace, read_manifest, stored_place
 
 WHAT: Final = "smart_flow_detection"
 
@@ -157,3 +158,17 @@ def _row(ref: MarketRef, detection: StoredDetection, run_id: str) -> Artefact:
         recipe=manifest.recipe,
         run_id=run_id,
     )
+
+
+def stored_detection(
+    store: ObjectStore, spec: TapeSpec, seed: int, generator: str, policy: ScoringPolicy
+) -> StoredDetection | None:
+    """The detection of the tape of a spec and a seed, if both stand; nothing is verified."""
+    recipe = tape_recipe(spec, seed, generator)
+    try:
+        manifest = read_manifest(stored_place(store, tape_id(recipe)))
+    except NotFoundError:
+        return None
+    tape = manifest.event_hashes.tape
+    made = detection_recipe(tape, policy.policy_digest, VERSION, 0)
+    return find_detection(store, detection_id(made))
