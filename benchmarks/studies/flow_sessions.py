@@ -1,29 +1,61 @@
 """Sessions with what is hidden in them beside what the detector made of them, for its studies.
 
-A cluster is of the burst that most of its prints are of, if that is at least half of them;
-decoys and everything else are background.
+Tapes are made and looked at in memory. Which cluster is of which burst is the rule of
+``engine.evaluation.matching``, which figures follow from it ``flow_evaluation``.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from contracts.control import ControlLog, ControlVersion, SyntheticControlState
-from contracts.flow import ACTORS
+from contracts.flow_columns import ALERTS, FLOW_PRINTS, HYPOTHESIS_ROWS
 from contracts.flow_policy import ScoringPolicy
 from contracts.smart_flow import STRUCTURES, UNCLEAR
 from contracts.tape import TapeSpec
+from contracts.tape_columns import BURST_LABELS, PRINT_LABELS, SESSION_STATES
 from contracts.tape_defaults import DEFAULT_SYMBOLS, default_profile
 from engine.arrays import Ints
+from engine.evaluation import TapeTables
+from engine.evaluation.matching import clusters_of
+from engine.evaluation.tables import NEEDED, places
+from engine.evaluation.truth import bursts_of, minutes_of
 from engine.flow.api import FlowDetector, events_of, joined
 from engine.flow.rows import Columns, Detections
 from engine.tapes.market import MarketTape
+from engine.tapes.market.events import VOCABULARIES
+from islandflow_resources.flow_tables import detection_tables, detection_texts
+from islandflow_resources.flow_truth import columns_of
 from islandflow_resources.tape_specs import resolve
 
-_BURSTS = (ACTORS.index("burst"), ACTORS.index("injection"))
-_OPTIONS = 1
+_SAID: Final = (FLOW_PRINTS.name, HYPOTHESIS_ROWS.name, ALERTS.name)
+_OPTIONS: Final = 1
+
+
+class Observed(NamedTuple):
+    """One tape: what was said of it, and what is true.
+
+    Attributes
+    ----------
+    detections : Detections
+    tables : TapeTables
+        The same with its words, and the truth; labels are those of option prints.
+    bursts : Columns
+        As ``contracts.tape_columns.BURST_LABELS``, codes.
+    events : int
+    detecting_s : float
+        CPU seconds of the detector.
+    """
+
+    detections: Detections
+    tables: TapeTables
+    bursts: Columns
+    events: int
+    detecting_s: float
 
 
 class Judged(NamedTuple):
@@ -60,23 +92,57 @@ def spec_of(preset: str, symbols: int = DEFAULT_SYMBOLS, **control: str) -> Tape
     return resolve(default_profile(symbols).model_copy(update={"control": log}))
 
 
-def judged(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Judged:
-    """Make a session and detect what is in it, then look at the truth."""
+def observed(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Observed:
+    """Make a tape and detect what is in it, then take down the truth."""
     tape = MarketTape(spec, seed)
     detector = FlowDetector(len(spec.symbols), tape.event_calendar(), policy)
     parts: list[Detections] = []
-    labels: list[Ints] = []
-    events = 0
+    labels: list[Columns] = []
+    states: list[Columns] = []
+    events, detecting_s = 0, 0.0
     for batch in tape.batches():
-        detector.list_contracts(tape.contract_rows())
+        contracts = tape.contract_rows()
+        began_s = time.process_time()
+        detector.list_contracts(contracts)
         parts.append(detector.push(events_of(batch.streams)))
+        detecting_s += time.process_time() - began_s
         mine = batch.print_labels["stream"] == _OPTIONS
-        names = ("seq", "actor", "burst_id")
-        labels.append(np.stack([batch.print_labels[name][mine] for name in names], axis=1))
+        labels.append({name: values[mine] for name, values in batch.print_labels.items()})
+        states.append(batch.session_states)
         events += batch.rows
-    found = joined([*parts, detector.finish()])
-    bursts = tape.burst_labels()
-    return Judged(found, bursts, _owners(found, np.concatenate(labels), bursts), events)
+    began_s = time.process_time()
+    rest = detector.finish()
+    detecting_s += time.process_time() - began_s
+    found, bursts = joined([*parts, rest]), tape.burst_labels()
+    texts = detection_texts(spec.symbols, tape.contracts)
+    said = detection_tables(found, texts, spec.symbols, policy)
+    true = {
+        PRINT_LABELS.name: _together(labels),
+        BURST_LABELS.name: bursts,
+        SESSION_STATES.name: _together(states),
+    }
+    tables = TapeTables(
+        **{name: columns_of(said[name]) for name in _SAID},
+        **{name: _worded(name, columns, spec.symbols) for name, columns in true.items()},
+    )
+    return Observed(found, tables, bursts, events, detecting_s)
+
+
+def judged(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Judged:
+    """Make a session and detect what is in it, then look at the truth."""
+    seen = observed(spec, seed, policy)
+    return Judged(seen.detections, seen.bursts, owners_of(seen), seen.events)
+
+
+def owners_of(seen: Observed) -> Ints:
+    """Row in `Observed.bursts` of the burst that each hypothesis is of, −1 if of nobody's."""
+    end_ns = minutes_of(seen.tables.session_states).end_ns
+    bursts = bursts_of(seen.tables.burst_labels, end_ns)
+    clusters = clusters_of(seen.tables, bursts)
+    order = np.argsort(seen.bursts["burst_id"])
+    rows = np.append(order[places(bursts.ids, seen.bursts["burst_id"][order])], -1)
+    owners = rows[clusters.owner]
+    return owners[places(seen.detections.hypotheses["cluster_seq"], clusters.seq)]
 
 
 def with_words(rows: Columns) -> Columns:
@@ -85,23 +151,15 @@ def with_words(rows: Columns) -> Columns:
     return rows | {name: np.array(texts)[rows[name]] for name, texts in words.items()}
 
 
-def _owners(found: Detections, labels: Ints, bursts: Columns) -> Ints:
-    """Row of the burst that each hypothesis is of, −1 if of nobody."""
-    hypotheses = found.hypotheses["cluster_seq"]
-    order = np.argsort(hypotheses)
-    prints = found.prints
-    inside = prints["cluster_seq"] > 0
-    rows = order[np.searchsorted(hypotheses[order], prints["cluster_seq"][inside])]
-    place = np.searchsorted(labels[:, 0], prints["seq"][inside])
-    is_burst = np.isin(labels[place, 1], _BURSTS)
-    ids = np.sort(bursts["burst_id"])
-    by_id = np.argsort(bursts["burst_id"])
-    burst = by_id[np.searchsorted(ids, labels[place[is_burst], 2])]
-    pairs, counts = np.unique(rows[is_burst] * len(ids) + burst, return_counts=True)
-    totals = np.bincount(rows, minlength=len(hypotheses))
-    owners = np.full(len(hypotheses), -1)
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
-        row, one = divmod(pair, len(ids))
-        if 2 * count >= totals[row]:
-            owners[row] = one
-    return owners
+def _together(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _worded(table: str, columns: Mapping[str, Ints], symbols: tuple[str, ...]) -> Columns:
+    """The columns of a table of truth that are read, with words for codes."""
+    words = {name: texts for (of, name), texts in VOCABULARIES.items() if of == table}
+    words |= {"symbol": symbols}
+    return {
+        name: np.array(words[name], dtype=object)[columns[name]] if name in words else columns[name]
+        for name in NEEDED[table]
+    }

@@ -1,0 +1,110 @@
+"""How well does the detector find what is hidden? The usual policy judged on seeds of its own.
+
+Full sessions of the default universe under every preset, none of a seed that the policy was tuned
+on; coverage assistance is on, as by default. ``python -m benchmarks.studies.flow_evaluation
+FOLDER`` keeps each tape's score in a folder, so that it may be run in parts and goes on where it
+was left, and prints the page ``docs/flow-evaluation.md`` with the studies ``flow_twins`` and
+``flow_leaks``. Its tables are ``flow_page``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.studies import flow_leaks, flow_page, flow_twins
+from benchmarks.studies.flow_sessions import observed, spec_of
+from contracts.control import PRESETS
+from contracts.digest import bare
+from contracts.flow_policy import ScoringPolicy, usual_policy
+from engine.evaluation import coverage_levels, levels, pooled, score_tape, tape_score
+
+FIRST_SEED: Final = 21_001
+SEEDS: Final = 20
+PROCESSES: Final = 2
+
+
+def scored(preset: str, seed: int, policy: ScoringPolicy) -> dict[str, Any]:
+    """The score of one session as a document, with its events and the detector's CPU seconds.
+
+    Raises
+    ------
+    ContractError
+        ``FLOW_SEED_TUNED``.
+    """
+    policy.refuse_tuned(seed)
+    spec = spec_of(preset)
+    seen = observed(spec, seed, policy)
+    control = spec.control.at(spec.start_ns)
+    score = score_tape(
+        seen.tables,
+        seed=seed,
+        preset=preset,
+        symbols=len(spec.symbols),
+        coverage_window_minutes=control.coverage_window_minutes,
+    )
+    return {
+        "score": score.document(),
+        "events": seen.events,
+        "detecting_s": seen.detecting_s,
+    }
+
+
+def kept(folder: Path, preset: str, seed: int) -> dict[str, Any]:
+    """The same, read from the folder if it is there."""
+    policy = usual_policy()
+    path = folder / bare(policy.policy_digest)[:12] / f"{preset}-{seed}.json"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written = path.with_suffix(".new")
+        written.write_text(json.dumps(scored(preset, seed, policy)), "utf-8")
+        written.rename(path)
+    return json.loads(path.read_text("utf-8"))
+
+
+def scores_of(folder: Path, seeds: Iterable[int], presets: Sequence[str]) -> list[dict[str, Any]]:
+    """Scores of all these sessions, made by several processes where they are missing."""
+    wanted = [(folder, preset, seed) for seed in seeds for preset in presets]
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        return list(pool.map(kept, *zip(*wanted, strict=True)))
+
+
+def page(documents: Sequence[dict[str, Any]]) -> tuple[str, int]:
+    """The tables of some sessions, and how many levels are not reached."""
+    scores = [tape_score(one["score"]) for one in documents]
+    together = pooled(scores)
+    verdicts = [*levels(together), *coverage_levels(together)]
+    events = sum(one["events"] for one in documents)
+    rate = events / sum(one["detecting_s"] for one in documents)
+    head = flow_page.head(usual_policy(), scores, events, rate, verdicts)
+    sections = flow_page.sections(together, scores, verdicts)
+    return "\n\n".join([head, *sections]), sum(not one.ok for one in verdicts)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the page; the exit code counts the levels that are not reached, 100 at most."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where scores are kept")
+    parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--presets", nargs="+", choices=PRESETS, default=PRESETS)
+    parser.add_argument("--only-scores", action="store_true", help="leave the other studies out")
+    chosen = parser.parse_args(arguments)
+    seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+    text, failed = page(scores_of(chosen.folder, seeds, chosen.presets))
+    print(text)
+    if not chosen.only_scores:
+        for study in (flow_twins, flow_leaks):
+            section, missed = study.section(chosen.folder)
+            print(f"\n{section}", end="")
+            failed += missed
+    return min(failed, 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
