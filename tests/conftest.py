@@ -39,8 +39,9 @@ _GROUPS = {
         r"published_s|recomputed|serve|signal)\w*\.py)"
     ),
     "market": re.compile(
-        r"tests/(engine/(regimes|tapes/market)/|golden_tapes/|"
-        r"islandflow_\w+/test_(cli_)?(catalogue_run|control_s|live|market_|sound_tape|tape)\w*\.py|"
+        r"tests/(engine/(flow|regimes|tapes/market)/|golden_tapes/|"
+        r"islandflow_\w+/test_(cli_)?(catalogue_run|control_s|flow|live|market_|smart_flow|sound_|"
+        r"tape)\w*\.py|"
         r"faults/test_(live|tape)\w*\.py)"
     ),
 }

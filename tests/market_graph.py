@@ -95,6 +95,14 @@ class Markets:
             return self._run("market_tapes", partition_key=first.key, only=only)
         return self._run("market_tapes", tags=range_tags(first, last), only=only)
 
+    def detect(
+        self, first: MarketCell, last: MarketCell | None = None, *, only: Sequence[str] = ()
+    ) -> Run:
+        """Run ``smart_flow``, or some of its assets, over a box of cells or one."""
+        if last is None:
+            return self._run("smart_flow", partition_key=first.key, only=only)
+        return self._run("smart_flow", tags=range_tags(first, last), only=only)
+
     def run_control(self) -> Run:
         """Run ``control``."""
         return self._run("control")
