@@ -33,7 +33,7 @@ class Market:
     def __init__(self, symbols, contracts, calendar, policy):
         self.contracts, self.calendar, self.policy = contracts, calendar, policy
         self.grouping = policy.grouping
-        self.second = None
+        self.second = 0
         self.underlying = {symbol: [] for symbol in range(symbols)}
         self.nbbo = {}
         self.pending = {}
@@ -53,7 +53,7 @@ class Market:
     def see(self, event):
         """Let time pass up to an event, and take it."""
         second = event["ts_ns"] // SECOND
-        while self.second is not None and self.second < second:
+        while self.second and self.second < second:
             self.second += 1
             self.pass_second()
         self.second = second

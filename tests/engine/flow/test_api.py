@@ -142,9 +142,8 @@ def test_codes_of_symbols_contracts_and_venues_and_words_of_one_meaning_move_no_
     places = drawn.sample(range(len(contracts)), len(contracts))
     venues = ["CBOE", "AMEX", "BOX", "BZX", "C2"]
     renamed = dict(zip(venues, drawn.sample([*venues, "PHLX", "MIAX"], 5), strict=True))
-    turned = [None] * len(contracts)
-    for code, row in enumerate(contracts):
-        turned[places[code]] = {**row, "symbol": symbols[row["symbol"]]}
+    moved = [{**row, "symbol": symbols[row["symbol"]]} for row in contracts]
+    turned = [moved[places.index(place)] for place in range(len(contracts))]
     scheduled = [{**row, "symbol": symbols[row["symbol"]]} for row in calendar()]
     disguised = [
         {
