@@ -116,7 +116,7 @@ faults: setup ## only the tests that kill, corrupt, stop and race, with 30 kills
 fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py
 
-studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md, docs/gate.md and docs/market-calibration.md
+studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md, docs/gate.md, docs/market-calibration.md and docs/flow-evaluation.md
 	@$(BIN)/python -m benchmarks.studies.paths_calibration > docs/calibration.new
 	mv docs/calibration.new docs/calibration.md
 	cat docs/calibration.md
@@ -127,6 +127,9 @@ studies: setup ## the statistical studies in their long form; rewrites docs/cali
 	$(BIN)/python -m benchmarks.studies.market_calibration > docs/market-calibration.new
 	mv docs/market-calibration.new docs/market-calibration.md
 	cat docs/market-calibration.md
+	$(BIN)/python -m benchmarks.studies.flow_evaluation build/flow-evaluation > docs/flow-evaluation.new
+	mv docs/flow-evaluation.new docs/flow-evaluation.md
+	cat docs/flow-evaluation.md
 	$(BIN)/python -m benchmarks.studies.ml_shuffled  # its table stands in docs/signals.md
 
 # Node and npm come with the environment. They work in build/, so that the sources stay what they are.

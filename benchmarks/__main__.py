@@ -28,6 +28,7 @@ def main() -> None:
             books,
             campaigns,
             datasets,
+            flow,
             graph,
             market_tapes,
             montecarlo,
@@ -39,7 +40,7 @@ def main() -> None:
         )
 
         kernels = (paths, backtest, montecarlo, overfitting)
-        live = (books, market_tapes, signals, serving)
+        live = (books, market_tapes, flow, signals, serving)
         sections = [part.run() for part in (*kernels, tiers, datasets, *live, graph, campaigns)]
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     head = (

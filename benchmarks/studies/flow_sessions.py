@@ -7,8 +7,8 @@ Tapes are made and looked at in memory. Which cluster is of which burst is the r
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -32,8 +32,8 @@ from islandflow_resources.flow_tables import detection_tables, detection_texts
 from islandflow_resources.flow_truth import columns_of
 from islandflow_resources.tape_specs import resolve
 
-_SAID: Final = (FLOW_PRINTS.name, HYPOTHESIS_ROWS.name, ALERTS.name)
 _OPTIONS: Final = 1
+_CLUSTER: Final = NEEDED[HYPOTHESIS_ROWS.name]
 
 
 class Observed(NamedTuple):
@@ -114,15 +114,13 @@ def observed(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Observed:
     rest = detector.finish()
     detecting_s += time.process_time() - began_s
     found, bursts = joined([*parts, rest]), tape.burst_labels()
-    texts = detection_texts(spec.symbols, tape.contracts)
-    said = detection_tables(found, texts, spec.symbols, policy)
     true = {
         PRINT_LABELS.name: _together(labels),
         BURST_LABELS.name: bursts,
         SESSION_STATES.name: _together(states),
     }
     tables = TapeTables(
-        **{name: columns_of(said[name]) for name in _SAID},
+        **_said(found, spec.symbols, tape.contracts, policy),
         **{name: _worded(name, columns, spec.symbols) for name, columns in true.items()},
     )
     return Observed(found, tables, bursts, events, detecting_s)
@@ -149,6 +147,25 @@ def with_words(rows: Columns) -> Columns:
     """Hypotheses with words where ``engine.flow.quantities`` reads words."""
     words = {"right": ("C", "P"), "structure_type": STRUCTURES}
     return rows | {name: np.array(texts)[rows[name]] for name, texts in words.items()}
+
+
+def _said(
+    found: Detections, symbols: Sequence[str], contracts: Sequence[str], policy: ScoringPolicy
+) -> dict[str, Mapping[str, Any]]:
+    """What a judgement reads of a detection, with words in the alerts, the only ones read."""
+    rows = found.hypotheses
+    said = ~rows["abstained"]
+    alone = Detections(
+        *({name: values[:0] for name, values in part.items()} for part in found)
+    )._replace(hypotheses={name: values[said] for name, values in rows.items()})
+    texts = detection_texts(symbols, contracts)
+    alerts = detection_tables(alone, texts, symbols, policy)[ALERTS.name]
+    wanted = [name for name in rows if name in _CLUSTER or name.startswith("z_")]
+    return {
+        FLOW_PRINTS.name: {name: found.prints[name] for name in NEEDED[FLOW_PRINTS.name]},
+        HYPOTHESIS_ROWS.name: {name: rows[name] for name in wanted},
+        ALERTS.name: columns_of(alerts),
+    }
 
 
 def _together(parts: list[Columns]) -> Columns:
