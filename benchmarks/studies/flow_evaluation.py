@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.studies import flow_leaks, flow_page, flow_twins
-from benchmarks.studies.flow_sessions import observed, spec_of
+from benchmarks.studies.flow_sessions import kept_in, observed, spec_of
 from contracts.control import PRESETS
-from contracts.digest import bare
 from contracts.flow_policy import ScoringPolicy, usual_policy
 from engine.evaluation import coverage_levels, levels, pooled, score_tape, tape_score
 
@@ -57,12 +56,10 @@ def scored(preset: str, seed: int, policy: ScoringPolicy) -> dict[str, Any]:
 
 def kept(folder: Path, preset: str, seed: int) -> dict[str, Any]:
     """The same, read from the folder if it is there."""
-    policy = usual_policy()
-    path = folder / bare(policy.policy_digest)[:12] / f"{preset}-{seed}.json"
+    path = kept_in(folder) / f"{preset}-{seed}.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_suffix(".new")
-        written.write_text(json.dumps(scored(preset, seed, policy)), "utf-8")
+        written.write_text(json.dumps(scored(preset, seed, usual_policy())), "utf-8")
         written.rename(path)
     return json.loads(path.read_text("utf-8"))
 

@@ -19,9 +19,8 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks.studies.flow_sessions import Observed, observed, owners_of, spec_of
+from benchmarks.studies.flow_sessions import Observed, kept_in, observed, owners_of, spec_of
 from benchmarks.timing import table
-from contracts.digest import bare
 from contracts.flow import ACTORS
 from contracts.flow_columns import FLOW_PACKETS
 from contracts.flow_policy import usual_policy
@@ -149,9 +148,8 @@ def measured() -> dict[str, Any]:
 
 def section(folder: Path) -> tuple[str, int]:
     """The section of the page, and how many of its two levels are missed."""
-    path = folder / bare(usual_policy().policy_digest)[:12] / "leaks.json"
+    path = kept_in(folder) / "leaks.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(measured()), "utf-8")
     found = json.loads(path.read_text("utf-8"))
     ranked = sorted(found["areas"].items(), key=lambda one: -max(one[1]))

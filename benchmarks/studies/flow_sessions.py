@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from contracts.control import ControlLog, ControlVersion, SyntheticControlState
+from contracts.digest import bare
 from contracts.flow_columns import ALERTS, FLOW_PRINTS, HYPOTHESIS_ROWS
-from contracts.flow_policy import ScoringPolicy
+from contracts.flow_policy import ScoringPolicy, usual_policy
 from contracts.smart_flow import STRUCTURES, UNCLEAR
 from contracts.tape import TapeSpec
 from contracts.tape_columns import BURST_LABELS, PRINT_LABELS, SESSION_STATES
 from contracts.tape_defaults import DEFAULT_SYMBOLS, default_profile
 from engine.arrays import Ints
+from engine.evaluation import VERSION as EVALUATION_VERSION
 from engine.evaluation import TapeTables
 from engine.evaluation.matching import clusters_of
 from engine.evaluation.tables import NEEDED, places
 from engine.evaluation.truth import bursts_of, minutes_of
+from engine.flow.api import VERSION as DETECTOR_VERSION
 from engine.flow.api import FlowDetector, events_of, joined
 from engine.flow.rows import Columns, Detections
+from engine.tapes.market import VERSION as TAPE_VERSION
 from engine.tapes.market import MarketTape
 from engine.tapes.market.events import VOCABULARIES
 from islandflow_resources.flow_tables import detection_tables, detection_texts
@@ -90,6 +95,14 @@ def spec_of(preset: str, symbols: int = DEFAULT_SYMBOLS, **control: str) -> Tape
     state = SyntheticControlState.model_validate({"preset_id": preset, **control})
     log = ControlLog(versions=(ControlVersion(effective_ns=0, control=state),))
     return resolve(default_profile(symbols).model_copy(update={"control": log}))
+
+
+def kept_in(folder: Path) -> Path:
+    """Folder below `folder` for what was found under the usual policy by these versions."""
+    versions = ".".join((TAPE_VERSION, DETECTOR_VERSION, EVALUATION_VERSION))
+    kept = folder / f"{bare(usual_policy().policy_digest)[:12]}-{versions}"
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
 
 
 def observed(spec: TapeSpec, seed: int, policy: ScoringPolicy) -> Observed:

@@ -18,10 +18,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from benchmarks.studies.flow_sessions import Observed, observed
+from benchmarks.studies.flow_sessions import Observed, kept_in, observed
 from benchmarks.timing import table
 from contracts.control import SECOND_NS
-from contracts.digest import bare
 from contracts.flow import EXPECTED_CLASS, SUBTYPES, Subtype
 from contracts.flow_policy import usual_policy
 from contracts.smart_flow import HYPOTHESES
@@ -238,9 +237,8 @@ def cases_of(seed: int) -> list[Case]:
 
 def kept(folder: Path, seeds: Iterable[int] = SEEDS) -> list[Case]:
     """All cases, made by several processes or read from the folder if they are there."""
-    path = folder / bare(usual_policy().policy_digest)[:12] / "twins.json"
+    path = kept_in(folder) / "twins.json"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(2) as pool:
             found = [one for cases in pool.map(cases_of, seeds) for one in cases]
         path.write_text(json.dumps([asdict(one) for one in found]), "utf-8")
