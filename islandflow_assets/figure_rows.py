@@ -19,7 +19,7 @@ ROW: Final = 30
 """Height of a row in pixels."""
 ROW_LEFT: Final = 168
 """Left edge of the frame: names of hypotheses end before it."""
-_RIGHT: Final = WIDTH - 176
+_RIGHT: Final = WIDTH - 240
 _FAULT: Final = "#b42318"
 
 

@@ -57,7 +57,7 @@ _TOP: Final = TOP + _DOWN
 _FLOOR: Final = FLOOR + _DOWN
 _CELL: Final = 26
 _SHADES: Final = 8
-_MANY: Final = 1e9
+_MANY: Final = 1_000_000
 _NS: Final = 1e9
 
 Line = tuple[str, str, Floats, Floats]
@@ -148,7 +148,7 @@ def abstention_chart(title: str, curves: Mapping[str, Curves]) -> dg.MarkdownMet
         if not points:
             continue
         x, y = _sampled([p.share_kept for p in points], [p.precision for p in points])
-        lines.append((hues[name], f"{name} {points[-1].kept:,}", x, y))
+        lines.append((hues[name], f"{name} {_count(points[-1].kept)}", x, y))
     if not lines:
         return nothing(title)
     bottom = min(80.0, 10.0 * math.floor(min(float(y.min()) for *_, y in lines) / 10.0))
@@ -198,11 +198,8 @@ def levels_chart(title: str, group: GroupScore) -> dg.MarkdownMetadataValue:
 def delay_chart(title: str, group: GroupScore) -> dg.MarkdownMetadataValue:
     """Seconds from a burst's first and last print to its alert: median, and 90 % at most."""
     hues = COLOURS[:2]
-    pairs: dict[str, tuple[Delay, Delay]] = {
-        name: (one.from_first_print, one.from_last_print)
-        for name, one in group.profiles.items()
-        if name in HYPOTHESES
-    }
+    profiles = [(name, group.profiles[name]) for name in HYPOTHESES if name in group.profiles]
+    pairs = {name: (one.from_first_print, one.from_last_print) for name, one in profiles}
     times = [t / _NS for pair in pairs.values() for one in pair for t in _seconds(one)]
     if not times:
         return nothing(title)
@@ -223,8 +220,9 @@ def delay_chart(title: str, group: GroupScore) -> dg.MarkdownMetadataValue:
 
 def coverage_windows_chart(title: str, group: GroupScore) -> dg.MarkdownMetadataValue:
     """Windows of coverage in which each profile is found, over those in which it has a burst."""
-    pairs = {
-        name: (one.covered, one.there) for name, one in group.profiles.items() if name in HYPOTHESES
+    profiles = [(name, group.profiles[name]) for name in HYPOTHESES if name in group.profiles]
+    pairs: dict[str, tuple[Figure, Figure]] = {
+        name: (one.covered, one.there) for name, one in profiles
     }
     pairs["every profile"] = group.covered, group.there
     if not any(is_known(one.value) for pair in pairs.values() for one in pair):
@@ -269,8 +267,7 @@ def confusion_map(title: str, group: GroupScore) -> dg.MarkdownMetadataValue:
     words = ""
     for (row, column), count in np.ndenumerate(counts):
         middle = frame.across(column + 0.5), frame.up(row + 0.65)
-        shown = f"{count:,}" if count < _MANY else figure(float(count), "number")
-        words += text(*middle, shown, "middle")
+        words += text(*middle, _count(int(count)), "middle")
         if not count:
             continue
         shade = math.ceil(_SHADES * float(shares[row, column]))
@@ -346,7 +343,11 @@ def _reached(one: Figure, level: float) -> bool:
 def _ratio(one: Figure) -> str:
     if one.value is None or not math.isfinite(one.value):
         return "of nothing"
-    return f"{100.0 * one.value:.1f} % · {one.hits:,} of {one.of:,}"
+    return f"{100.0 * one.value:.1f} % · {_count(one.hits)} of {_count(one.of)}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < _MANY else figure(float(number), "number")
 
 
 def _seconds(one: Delay) -> list[float]:

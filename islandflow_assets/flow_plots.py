@@ -14,7 +14,15 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from contracts.smart_flow import HIGH_FROM, HYPOTHESIS_NAMES, MEDIUM_FROM, STATUSES, band_of
+from contracts.smart_flow import (
+    HIGH_FROM,
+    HYPOTHESES,
+    HYPOTHESIS_NAMES,
+    MEDIUM_FROM,
+    PROFILES_OF,
+    STATUSES,
+    band_of,
+)
 from engine.arrays import Floats, Ints
 from islandflow_assets.drawing import (
     COLOURS,
@@ -48,6 +56,7 @@ HYPOTHESIS_COLOURS: Final = dict(
 )
 """Of the scheme of Okabe and Ito, which readers with deficient colour vision can tell apart."""
 KEYS_IN_LINE: Final = 3
+NOT_NAMED: Final = "none named"
 BIN: Final = 0.02
 """Confidence that a bar of `confidence_chart` spans; the limits of bands are multiples of it."""
 BARS: Final = 200
@@ -77,25 +86,21 @@ def alerts_chart(title: str, alerts: pa.Table) -> dg.MarkdownMetadataValue:
     alerts : pyarrow.Table
         Columns `emitted_ns` and `hypothesis_type` of `contracts.flow_columns.ALERTS`.
     """
-    rows = alerts.select(["emitted_ns", "hypothesis_type"]).drop_null()
-    if not rows.num_rows:
-        return nothing(title)
-    columns = _five_minutes(numbers(rows, "emitted_ns", np.int64))
-    said = _codes(rows.column("hypothesis_type"), HYPOTHESIS_NAMES)
-    layers = _sums(columns, said, np.ones(rows.num_rows), len(HYPOTHESIS_NAMES))
-    keys = [
-        (HYPOTHESIS_COLOURS[name], f"{name} {int(layer.sum()):,}")
-        for name, layer in zip(HYPOTHESIS_NAMES, layers, strict=True)
-        if layer.any() or name != "unclear"
-    ]
-    lines = -(-len(keys) // KEYS_IN_LINE)
-    frame = _time_frame(columns, layers, lines)
-    words = key_lines(keys) + _above(
-        frame, f"alerts in {_minutes(columns)} · in all {rows.num_rows:,}"
-    )
-    words += level_lines(frame, finest=1.0) + _time_labels(frame, columns)
-    hues = list(HYPOTHESIS_COLOURS.values())
-    return picture(title, words, _stacked(frame, layers, hues), round(frame.floor) + 40)
+    return _by_time(title, alerts, "hypothesis_type", HYPOTHESIS_NAMES, "alerts")
+
+
+def events_chart(title: str, events: pa.Table) -> dg.MarkdownMetadataValue:
+    """How many clusters each five minutes have, stacked by their likeliest profile if one is named.
+
+    Parameters
+    ----------
+    title : str
+    events : pyarrow.Table
+        Columns `emitted_ns` and `primary_profile_id` of
+        `contracts.flow_columns.SMART_MONEY_EVENTS`.
+    """
+    names = (*(PROFILES_OF[name] for name in HYPOTHESES), NOT_NAMED)
+    return _by_time(title, events, "primary_profile_id", names, "events")
 
 
 def packets_chart(title: str, packets: pa.Table) -> dg.MarkdownMetadataValue:
@@ -229,6 +234,28 @@ def word_counts(column: pa.ChunkedArray) -> dict[str, int]:
     found = column.cast(pa.string()).drop_null().value_counts()
     pairs = zip(found.field("values").to_pylist(), found.field("counts").to_pylist(), strict=True)
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _by_time(
+    title: str, table: pa.Table, column: str, names: Sequence[str], what: str
+) -> dg.MarkdownMetadataValue:
+    """Rows of each five minutes, stacked by a text; any that is no name counts for the last."""
+    rows = table.select(["emitted_ns", column]).drop_null()
+    if not rows.num_rows:
+        return nothing(title)
+    columns = _five_minutes(numbers(rows, "emitted_ns", np.int64))
+    code = _codes(rows.column(column), names)
+    layers = _sums(columns, code, np.ones(rows.num_rows), len(names))
+    hues = list(HYPOTHESIS_COLOURS.values())
+    keys = [
+        (hue, f"{name} {int(layer.sum()):,}")
+        for hue, name, layer in zip(hues, names, layers, strict=True)
+        if layer.any() or name != names[-1]
+    ]
+    frame = _time_frame(columns, layers, -(-len(keys) // KEYS_IN_LINE))
+    words = key_lines(keys) + level_lines(frame, finest=1.0) + _time_labels(frame, columns)
+    words += _above(frame, f"{what} in {_minutes(columns)} · in all {rows.num_rows:,}")
+    return picture(title, words, _stacked(frame, layers, hues), round(frame.floor) + 40)
 
 
 def _five_minutes(times: Ints) -> TimeColumns:

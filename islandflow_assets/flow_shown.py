@@ -9,13 +9,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 import dagster as dg
+import numpy as np
 import pyarrow as pa
 
-from contracts.flow_columns import ALERTS, FLOW_PACKETS, HYPOTHESIS_ROWS, SMART_MONEY_EVENTS
+from contracts.flow_columns import (
+    ALERTS,
+    DETECTIONS,
+    FLOW_PACKETS,
+    HYPOTHESIS_ROWS,
+    SMART_MONEY_EVENTS,
+)
 from contracts.flow_manifest import detection_key
 from islandflow_assets.flow_plots import (
+    NOT_NAMED,
     alerts_chart,
     confidence_chart,
+    events_chart,
     packets_chart,
     reasons_chart,
     word_counts,
@@ -106,8 +115,8 @@ def event_metadata(title: str, detection: StoredDetection) -> dict[str, Any]:
     """Clusters as smart-money events: their likeliest profiles, and why the others have none."""
     rows = detection.table(SMART_MONEY_EVENTS.name)
     return {
-        "events": dg.MetadataValue.text(f"{title} · {rows.num_rows:,} events"),
-        "profiles": _counts(rows, "primary_profile_id", "none"),
+        "events": events_chart(f"{title} · events", rows),
+        "profiles": _counts(rows, "primary_profile_id", NOT_NAMED),
         "directions": _counts(rows, "primary_direction"),
         "kinds": _counts(rows, "event_kind"),
         "suppressed_reasons": _counts(rows, "suppressed_reasons"),
@@ -138,13 +147,13 @@ def _tables(detection: StoredDetection) -> dg.TableMetadataValue:
         dg.TableRecord(
             {
                 "table": name,
-                "rows": table.rows,
+                "rows": manifest.tables[name].rows,
                 "bytes": sizes[f"{name}.parquet"],
-                "content_digest": table.digest,
+                "content_digest": manifest.tables[name].digest,
                 "uri": _uri(detection, name),
             }
         )
-        for name, table in manifest.tables.items()
+        for name in DETECTIONS
     ]
     columns = [dg.TableColumn(name) for name in _TABLE]
     return dg.MetadataValue.table(records, dg.TableSchema(columns=columns))
@@ -152,8 +161,16 @@ def _tables(detection: StoredDetection) -> dg.TableMetadataValue:
 
 def _surest(alerts: pa.Table) -> dg.TableMetadataValue:
     """The surest alerts, of equal ones the first that was said."""
-    order = [("confidence", "descending"), ("emitted_ns", "ascending"), ("alert_id", "ascending")]
-    first = alerts.sort_by(order).slice(0, ALERTS_SHOWN).to_pylist()
+    order = [
+        ("confidence", "descending"),
+        ("emitted_ns", "ascending"),
+        ("cluster_seq", "ascending"),
+    ]
+    # Arrow sorts no tables that have texts as codes: places of rows are sorted in their stead.
+    numbers = alerts.select([name for name, _ in order])
+    placed = numbers.append_column("place", pa.array(np.arange(alerts.num_rows)))
+    places = placed.sort_by(order).column("place").slice(0, ALERTS_SHOWN)
+    first = alerts.take(places).to_pylist()
     records = [
         dg.TableRecord(
             {
