@@ -53,6 +53,8 @@ class DetectionManifest(Model):
         Events taken, events that came too late, and copies.
     tables : dict of str to TableHash
         By the names of ``flow_columns.DETECTIONS``.
+    manifest_hash : str
+        Of everything else here, see `sealed_detection`.
     """
 
     detection_version: Literal["smart-flow-detection-v1"]
@@ -68,6 +70,7 @@ class DetectionManifest(Model):
     repeated: Count
     tables: dict[str, TableHash]
     files: Annotated[tuple[DetectionFile, ...], Field(max_length=len(FILES))]
+    manifest_hash: Digest
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -93,6 +96,11 @@ class DetectionManifest(Model):
     def content_digest(self) -> str:
         """What all tables say."""
         return document_digest({name: table.digest for name, table in sorted(self.tables.items())})
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether `manifest_hash` is that of the rest."""
+        return self.manifest_hash == _seal(self.document())
 
     def to_bytes(self) -> bytes:
         """Canonical JSON and a final line feed."""
@@ -123,8 +131,13 @@ def detection_key(identity: str, name: str) -> str:
     return f"detections/{identity}/{name}"
 
 
+def sealed_detection(body: Document) -> DetectionManifest:
+    """The manifest of everything but `manifest_hash`."""
+    return validate(ADAPTER, {**body, "manifest_hash": _seal(body)}, WHAT)
+
+
 def load_detection(data: bytes | str) -> DetectionManifest:
-    """Read a manifest from its bytes.
+    """Read a manifest from its bytes; whether it is sealed is for the loader to say.
 
     Raises
     ------
@@ -132,3 +145,9 @@ def load_detection(data: bytes | str) -> DetectionManifest:
         With every problem, its code, JSON pointer and hint.
     """
     return validate(ADAPTER, parse_document(data, WHAT, MAX_BYTES), WHAT)
+
+
+def _seal(document: Document) -> str:
+    return document_digest(
+        {key: value for key, value in document.items() if key != "manifest_hash"}
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from contracts.flow_columns import ALERTS, HYPOTHESIS_ROWS
 from contracts.flow_manifest import MANIFEST
 from contracts.flow_policy import ScoringPolicy, usual_policy
 from contracts.smart_flow import HYPOTHESES
-from contracts.tape_manifest import PARAMETERS, load_snapshot
+from contracts.tape_manifest import LABEL_FILES, PARAMETERS, load_snapshot
 from islandflow_resources.resource_set import ResourceSet
 
 if TYPE_CHECKING:
@@ -42,10 +43,13 @@ def detect(
     Raises
     ------
     ContractError
-        If there is no tape, or the folder cannot be written to.
+        If there is no tape, the folder cannot be written to, or the lateness is no number.
     IntegrityError
         If a file of the tape is not what its manifest says.
     """
+    if not math.isfinite(lateness_ms):
+        said, hint = f"{lateness_ms} is no time", "write milliseconds, 0 to 60000"
+        raise ContractError("FLOW_LATENESS_INVALID", said, "--lateness-ms", (hint,))
     resources.engine_runtime.prepare()
     from islandflow_jobs.progress_bar import progress_bar
     from islandflow_jobs.tape_run import make_folder
@@ -101,18 +105,26 @@ def evaluate(
     Raises
     ------
     ContractError
-        If there is no detection or tape, they do not belong together, or the policy was tuned
-        on the tape's seed.
+        If there is no detection or tape, they do not belong together, the labels are missing,
+        or the policy was tuned on the tape's seed.
     IntegrityError
+        ``TAPE_FILE_DIFFERS`` for labels that are not what the tape's manifest says;
         ``FLOW_EXPECTATION_MISSED`` with every way in which an expected output is not met.
     """
     resources.engine_runtime.prepare()
     from engine.evaluation import pooled
-    from islandflow_resources.flow_truth import refuse_other_tape, score_of
+    from islandflow_resources.flow_truth import (
+        refuse_changed_truth,
+        refuse_other_tape,
+        score_of,
+    )
     from islandflow_resources.tape_places import local_place, read_manifest
 
     detection, place = _only_detection(folder), local_place(tape, labels)
-    refuse_other_tape(detection, read_manifest(place).event_hashes.tape)
+    manifest = read_manifest(place)
+    refuse_other_tape(detection, manifest.event_hashes.tape)
+    _refuse_unlabelled(place, labels)
+    refuse_changed_truth(place, manifest)
     snapshot = load_snapshot(place.get(PARAMETERS))
     score = score_of(detection, place, snapshot.spec, snapshot.seed_bundle.root_seed)
     figures = pooled([score])
@@ -169,6 +181,18 @@ def _only_detection_of(folder: Path) -> StoredDetection:
     return found
 
 
+def _refuse_unlabelled(place: TapePlace, labels: Path | None) -> None:
+    """Refuse to judge without all labels of the tape."""
+    there = place.label_names()
+    missing = [name for name in LABEL_FILES if name not in there]
+    if not missing:
+        return
+    where = f"in {labels}" if labels else "beside the tape"
+    said = f"there is no {missing[0]} {where}: a detection is judged by the labels of its tape"
+    hint = "name the folder of its labels with --labels"
+    raise ContractError("FLOW_LABELS_MISSING", said, "--labels", (hint,))
+
+
 def _expectations(detection: StoredDetection, place: TapePlace) -> tuple[int, list[Problem]]:
     """How many expected outputs are met, and every way in which others are not."""
     from islandflow_resources.flow_expectations import judge_expectations
@@ -199,7 +223,7 @@ def _told(found: StoredDetection) -> Iterator[str]:
 
 
 def _figures(figures: Pooled) -> Iterator[str]:
-    """A line for each profile, then the whole."""
+    """A line for each hypothesis, then the whole."""
     whole = figures.everything
     yield f"{'':<26}{'precision':>20}{'recall':>20}{'direction':>12}"
     for name, one in whole.profiles.items():

@@ -64,7 +64,7 @@ class TapeFeed:
 
     def __init__(self, place: TapePlace) -> None:
         self._place = TapePlace(place.store, place.prefix)
-        self.manifest = read_manifest(place)
+        self.manifest = read_manifest(self._place)
         self._refuse_changed()
         self._symbols: dict[str, int] = {}
         contracts, calendar = self._whole(CONTRACTS), self._whole(EVENT_CALENDAR)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from contracts.canonical import Json, canonical_json
 from contracts.errors import ContractError, IntegrityError, NotFoundError
 from contracts.flow_columns import DETECTIONS
 from contracts.flow_manifest import (
@@ -22,12 +23,12 @@ from contracts.flow_manifest import (
     MANIFEST,
     POLICY,
     VERSION,
-    DetectionFile,
     DetectionManifest,
     detection_id,
     detection_key,
     detection_recipe,
     load_detection,
+    sealed_detection,
 )
 from contracts.flow_policy import ScoringPolicy, load_policy
 from contracts.tape_manifest import TableHash
@@ -38,7 +39,7 @@ from islandflow_resources.flow_feed import TapeFeed
 from islandflow_resources.flow_tables import detection_tables, detection_texts
 from islandflow_resources.mbo_files import file_digest
 from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.stored_files import StoredFile, digest_of, put_file, sealed
+from islandflow_resources.stored_files import StoredFile, digest_of, put_file
 from islandflow_resources.tape_files import TableReader, TapeFile
 
 _HINTS = ("move the detection away and detect again",)
@@ -69,7 +70,10 @@ class StoredDetection:
     def policy(self) -> ScoringPolicy:
         """The policy that it was made under."""
         key = detection_key(self.manifest.detection_id, POLICY)
-        policy = load_policy(self.store.get(key))
+        try:
+            policy = load_policy(self.store.get(key))
+        except ContractError as error:
+            raise _damaged(self.store, key, error.message) from error
         if policy.policy_digest != self.manifest.policy_digest:
             raise _damaged(self.store, key, "it is another policy")
         return policy
@@ -84,16 +88,28 @@ class StoredDetection:
         """
         for one in self.manifest.files:
             key = detection_key(self.manifest.detection_id, one.name)
-            found = digest_of(self.store, key)
+            try:
+                found = digest_of(self.store, key)
+            except NotFoundError as error:
+                raise _damaged(self.store, key, "it is missing") from error
             if found != one.digest:
                 said = f"its bytes have {found}, the manifest says {one.digest}"
                 raise _damaged(self.store, key, said)
 
     def table(self, name: str) -> pa.Table:
-        """A table of it, texts as codes, its rows counted."""
+        """A table of it, texts as codes, its rows counted.
+
+        Raises
+        ------
+        IntegrityError
+            ``DETECTION_DAMAGED``.
+        """
         key = detection_key(self.manifest.detection_id, f"{name}.parquet")
-        with self.store.open(key) as source:
-            tables = list(TableReader(source, name, DETECTIONS[name]).tables())
+        try:
+            with self.store.open(key) as source:
+                tables = list(TableReader(source, name, DETECTIONS[name]).tables())
+        except (IntegrityError, NotFoundError) as error:
+            raise _damaged(self.store, key, error.message) from error
         table = pa.concat_tables(tables).unify_dictionaries()
         if table.num_rows != self.manifest.tables[name].rows:
             raise _damaged(self.store, key, f"it has {table.num_rows} rows")
@@ -140,8 +156,8 @@ def detect(
     try:
         detector = FlowDetector(0, feed.calendar, policy, lateness_ns)
         hashes = _staged(feed, detector, folder, progress)
-        (folder / POLICY).write_bytes(sealed(policy.document()))
-        manifest = DetectionManifest(
+        (folder / POLICY).write_bytes(canonical_json(policy.document()) + b"\n")
+        manifest = _manifest(
             detection_version=VERSION,
             contract_version=CONTRACT,
             detection_id=identity,
@@ -153,8 +169,8 @@ def detect(
             events=tape.replay_plan.event_count,
             late=detector.watermark.late,
             repeated=detector.watermark.repeated,
-            tables=hashes,
-            files=tuple(_facts(folder / name) for name in FILES),
+            tables={name: one.document() for name, one in hashes.items()},
+            files=[_facts(folder / name) for name in FILES],
         )
         for one in manifest.files:
             key = detection_key(identity, one.name)
@@ -183,7 +199,8 @@ def find_detection(store: ObjectStore, identity: str) -> StoredDetection | None:
         manifest = load_detection(data)
     except ContractError as error:
         raise _damaged(store, key, error.message) from error
-    if manifest.to_bytes() != data or manifest.detection_id != identity:
+    is_written = manifest.is_sealed and manifest.to_bytes() == data
+    if not is_written or manifest.detection_id != identity:
         raise _damaged(store, key, "it is not the manifest that was written")
     return StoredDetection(store, manifest)
 
@@ -219,8 +236,12 @@ def _append(
         files[name].append(table)
 
 
-def _facts(path: Path) -> DetectionFile:
-    return DetectionFile(name=path.name, digest=file_digest(path), size_bytes=path.stat().st_size)
+def _manifest(**body: Json) -> DetectionManifest:
+    return sealed_detection(body)
+
+
+def _facts(path: Path) -> Json:
+    return {"name": path.name, "digest": file_digest(path), "size_bytes": path.stat().st_size}
 
 
 def _damaged(store: ObjectStore, key: str, said: str) -> IntegrityError:

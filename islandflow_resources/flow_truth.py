@@ -14,12 +14,18 @@ import pyarrow as pa
 
 from contracts.canonical import Document
 from contracts.digest import recipe_digest
-from contracts.errors import ContractError
+from contracts.errors import ContractError, IntegrityError
 from contracts.flow_columns import ALERTS, FLOW_PRINTS, HYPOTHESIS_ROWS
 from contracts.labels import ExpectedOutputs, GroundTruthLabels, load_expected_outputs, load_labels
 from contracts.tape import TapeSpec
 from contracts.tape_columns import BURST_LABELS, PRINT_LABELS, SESSION_STATES
-from contracts.tape_manifest import LABELS, OUTPUTS
+from contracts.tape_manifest import (
+    LABEL_FILES,
+    LABELS,
+    OUTPUTS,
+    PARAMETERS,
+    ExpectedOutputManifest,
+)
 from engine.evaluation import VERSION, TapeScore, TapeTables, score_tape
 from engine.evaluation.tables import NEEDED
 from islandflow_resources.database import Database
@@ -94,6 +100,26 @@ def stored_score(
 def truth_documents(place: TapePlace) -> tuple[GroundTruthLabels, ExpectedOutputs]:
     """Labels of injections and what a detector should make of them."""
     return load_labels(place.get(LABELS)), load_expected_outputs(place.get(OUTPUTS))
+
+
+def refuse_changed_truth(place: TapePlace, manifest: ExpectedOutputManifest) -> None:
+    """Refuse parameters or labels that are not what the manifest of their tape says.
+
+    Raises
+    ------
+    NotFoundError
+        ``OBJECT_NOT_FOUND``.
+    IntegrityError
+        ``TAPE_FILE_DIFFERS`` with the file.
+    """
+    files = (*manifest.artifacts, *manifest.expected_output_contract.artifacts)
+    stated = {one.path.rpartition("/")[2]: one.digest for one in files}
+    for name in (PARAMETERS, *LABEL_FILES):
+        found = place.digest(name)
+        if found != stated[name]:
+            said = f"its bytes have {found}, the manifest says {stated[name]}"
+            hint = "move the tape away and make it again"
+            raise IntegrityError("TAPE_FILE_DIFFERS", said, name, (hint,))
 
 
 def refuse_other_tape(detection: StoredDetection, tape_digest: str) -> None:
