@@ -26,7 +26,6 @@ from contracts.labels import (
     PipelineEvent,
     SmartFlowExpectedOutput,
 )
-from contracts.smart_flow import band_of
 from contracts.tape_columns import OPTION_PRINTS
 from engine.arrays import Ints
 from islandflow_resources import flow_chains
@@ -293,10 +292,6 @@ def _verdict_mismatches(output: SmartFlowExpectedOutput, main: Chain | None) -> 
     if not low <= confidence <= high:
         wanted = f"{low:g} to {high:g}"
         yield Mismatch("confidence_out_of_range", "confidence_range", wanted, f"{confidence:g}")
-    band = band_of(confidence)
-    if band != output.confidence_band:
-        wanted = output.confidence_band
-        yield Mismatch("confidence_out_of_range", "confidence_band", wanted, band)
 
 
 def _evidence_mismatches(output: SmartFlowExpectedOutput, main: Chain | None) -> Iterator[Mismatch]:

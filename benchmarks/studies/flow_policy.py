@@ -30,8 +30,15 @@ SEEDS: Final = tuple(range(9001, 9007))
 VERSION: Final = "1.0"
 PRECISION: Final = 0.935
 """Precision that every preset must have on the other half."""
-FALSE_HIGH: Final = 0.45
-"""Confident mistakes a session that each hypothesis may make."""
+FALSE_HIGH: Final = {
+    "directional_accumulation": 1.4,
+    "retail_attention_flow": 0.2,
+    "event_positioning": 0.2,
+    "volatility_supply": 0.2,
+    "structure_arbitrage": 0.1,
+    "hedge_rebalance": 0.25,
+}
+"""Confident mistakes a session that each hypothesis may make; 3.9 are one in 2,000 windows."""
 KEPT: Final = 0.25
 """Share of the background that the weights are fitted to, with the weight of the whole."""
 CEILINGS: Final = {
@@ -132,8 +139,8 @@ def _hypothesis(x: Any, y: Any, session: Any, bursts: Any, z: Any, place: int) -
     is_mine, preset = y == place, session % len(PRESETS)
     alert_z = max(_least(z[preset == p], is_mine[preset == p]) for p in range(len(PRESETS)))
     wrong = np.sort(z[y == UNCLEAR])[::-1]
-    high_z = float(wrong[int(FALSE_HIGH * len(bursts))])
     name = HYPOTHESES[place]
+    high_z = float(wrong[int(FALSE_HIGH[name] * len(bursts))])
     recalls = [
         (is_mine & (z >= alert_z) & (preset == p)).sum() / bursts[p :: len(PRESETS), place].sum()
         for p in range(len(PRESETS))

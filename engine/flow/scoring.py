@@ -36,7 +36,7 @@ _ACCEPTED, _DOWN, _REJECTED = range(len(STATUSES))
 _REASON: Final = {name: code for code, name in enumerate(ELIGIBILITY_REASONS)}
 _PLACE: Final = {name: code for code, name in enumerate(HYPOTHESES)}
 _STRADDLES: Final = [STRUCTURES.index(name) for name in ("straddle", "strangle")]
-_INSIDE_FROM, _AGGRESSIVE_TO = 0.7, 0.35
+_INSIDE_FROM: Final = 0.65
 _CONFLICT_FROM: Final = 1.0 / 3.0
 _REACTED_FROM: Final = 0.5
 """Moves of the underlying from which on hedging is said to follow them."""
@@ -291,9 +291,7 @@ def _decided(rows: int, decisions: tuple[tuple[Bools, int, str], ...]) -> tuple[
 
 
 def _is_inside(ints: Ints) -> Bools:
-    prints = np.maximum(ints[:, at.C_PRINTS], 1)
-    aggressive = (ints[:, at.C_BUYS] + ints[:, at.C_SELLS]) / prints
-    return (ints[:, at.C_INSIDE] / prints >= _INSIDE_FROM) & (aggressive < _AGGRESSIVE_TO)
+    return ints[:, at.C_INSIDE] / np.maximum(ints[:, at.C_PRINTS], 1) >= _INSIDE_FROM
 
 
 def _reasons(ints: Ints, reason: Ints, abstained: Bools, is_low: Bools, is_close: Bools) -> Ints:

@@ -99,7 +99,6 @@ def test_an_alert_that_does_not_come_is_missed_with_what_was_said_instead():
         ("unexpected_class", "", "directional_accumulation", "unclear"),
         ("unexpected_direction", "", "bullish", "unknown"),
         ("confidence_out_of_range", "confidence_range", "0.72 to 0.92", "0"),
-        ("confidence_out_of_range", "confidence_band", "high", "low"),
         ("pipeline_event_presence_mismatch", "flow_hypothesis_event", "present", "0"),
         (
             "missing_abstention_reason",

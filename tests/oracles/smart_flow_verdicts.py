@@ -237,9 +237,7 @@ def eligible_by_quotes(facts, rules):
 
 def is_inside(facts):
     """Whether it printed between the quotes, and hardly anywhere else."""
-    aggressive = facts["buy_prints"] + facts["sell_prints"]
-    inside = facts["inside_prints"] / facts["prints"]
-    return inside >= 0.7 and aggressive / facts["prints"] < 0.35
+    return facts["inside_prints"] / facts["prints"] >= 0.65
 
 
 def quality(facts):

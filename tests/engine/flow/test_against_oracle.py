@@ -164,9 +164,9 @@ def test_quotes_are_wide_if_their_mean_is_above_the_level(quotes, reason):
     assert found["smart_flow_hypotheses"][0]["reason_code"] == reason
 
 
-@pytest.mark.parametrize(("inside", "reason"), [(6, "evidence_context_usable"), (7, "inside")])
-def test_seven_of_ten_prints_between_the_quotes_are_inside(inside, reason):
-    prices = [20_000] * inside + [20_200] * (10 - inside)
+@pytest.mark.parametrize(("inside", "reason"), [(12, "evidence_context_usable"), (13, "inside")])
+def test_thirteen_of_twenty_prints_between_the_quotes_are_inside(inside, reason):
+    prices = [20_000] * inside + [20_200] * (20 - inside)
     prints = [option_print(T + 1 + at, 0, price, 40) for at, price in enumerate(prices)]
     found, wanted = both(policy(0), numbered([equity_quote(T), nbbo(T), *prints]))
     assert differences(found, wanted) == []
