@@ -12,7 +12,9 @@ import pytest
 
 from contracts.flow_policy import load_policy, usual_policy
 from contracts.flow_projection import PROJECTION, load_alert
+from contracts.labels import EventRef
 from contracts.smart_flow import HYPOTHESES
+from contracts.tape_expectations import ground_truth
 from contracts.tape_manifest import LABEL_FILES
 from tests.graph import write_json
 from tests.islandflow_jobs.commands import files, refused
@@ -239,6 +241,41 @@ def test_a_detection_is_judged_by_the_labels_of_its_tape(islandflow, made):
     shutil.move(made.labels, apart)
     code, again, _ = islandflow(*command, "--labels", apart)
     assert (code, again) == (0, printed)
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_expected_outputs_that_are_not_met_are_told_one_by_one(islandflow, made, tmp_path, flags):
+    cluster = said_ids(made)[1]
+    rows = made.detect().table("flow_prints").to_pylist()
+    number = int(cluster.rpartition(":")[2])
+    refs = [anchor(row) for row in rows if row["cluster_seq"] == number]
+    wanted = {"institutional-directional-flow": refs}
+    other = Made(tmp_path / "other")
+    written(
+        other.folder,
+        catalogue=lambda inputs, _: ground_truth(inputs.run_id, inputs.tape_id, wanted),
+    )
+    # the same events, so the same detection, judged by other labels
+    command = ("flow", "evaluate", other.folder, "--in", made.found, *flags)
+    code, out, err = islandflow(*command)
+    assert (code, out) == (1, [])
+    assert len(err) > 1
+    for line in err:
+        assert line.startswith("FLOW_EXPECTATION_MISSED at expected:")
+        assert "islandflow flow explain" in line
+    assert any("missing_expected_alert" in line for line in err)
+
+
+def anchor(row):
+    """A label's reference to a print."""
+    return EventRef(
+        role="anchor",
+        event_kind="option_prints",
+        event_id=f"option_prints:{row['seq']}",
+        source_ts_ns=row["ts_ns"],
+        seq=row["seq"],
+        description="",
+    )
 
 
 def test_missing_labels_are_bad_input(islandflow, made, tmp_path):
