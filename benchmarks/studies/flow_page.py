@@ -45,8 +45,8 @@ Written by `make studies`: `benchmarks/studies/flow_evaluation.py`. How a detect
 
 Policy `{policy.id}` {policy.version}, `{digest}…`, tuned on the seeds {tuned}; judged
 on the seeds {_ranges(seeds)}: {len(scores)} full sessions of {scores[0].symbols} symbols,
-{events:,} events, coverage assistance on. The detector took {rate:,.0f} events/s of one CPU.
-Intervals are 95 %, resampled over seeds.
+{events:,} events, coverage assistance on. The detector took {rate:,.0f} events/s of one CPU
+in the median session. Intervals are 95 %, resampled over seeds.
 
 **{said}**"""
     ]
@@ -227,7 +227,9 @@ def _reliability(drawn: dict[str, Curves]) -> str:
     ]
     return (
         "## Reliability\n\nStated probability 1 / (1 + e⁻ᶻ) against the share that is true, and "
-        "of how many clusters.\n\n" + table(["stated", *HYPOTHESES], rows).rstrip()
+        "of how many clusters; with those that are\nrejected as evidence, of which nothing is said "
+        "and which no weight was fitted to, such as packages of little premium.\n\n"
+        + table(["stated", *HYPOTHESES], rows).rstrip()
     )
 
 

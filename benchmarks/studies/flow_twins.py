@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -230,24 +230,19 @@ def spec_of(
     )
 
 
-def cases_of(seed: int) -> list[Case]:
-    """A burst of every subtype on tapes of one seed."""
-    return [case(subtype, seed) for subtype in BURSTS]
-
-
-def kept(folder: Path, seeds: Iterable[int] = SEEDS) -> list[Case]:
-    """All cases, made by several processes or read from the folder if they are there."""
-    path = kept_in(folder) / "twins.json"
+def kept(folder: Path, seed: int) -> list[Case]:
+    """A burst of every subtype on tapes of one seed, read from the folder if it is there."""
+    path = kept_in(folder) / f"twins-{seed}.json"
     if not path.exists():
-        with ProcessPoolExecutor(2) as pool:
-            found = [one for cases in pool.map(cases_of, seeds) for one in cases]
-        path.write_text(json.dumps([asdict(one) for one in found]), "utf-8")
+        found = [asdict(case(subtype, seed)) for subtype in BURSTS]
+        path.write_text(json.dumps(found), "utf-8")
     return [Case(**one) for one in json.loads(path.read_text("utf-8"))]
 
 
-def section(folder: Path) -> tuple[str, int]:
+def section(folder: Path, seeds: Sequence[int] = SEEDS) -> tuple[str, int]:
     """The section of the page, and whether the level is missed, 0 or 1."""
-    cases = kept(folder)
+    with ProcessPoolExecutor(2) as pool:
+        cases = [one for some in pool.map(partial(kept, folder), seeds) for one in some]
     header = (
         *("profile", "cases", "printed", "alerted", "rightly", "held", "share", "alert remained"),
         *("alerts added", "other bursts' alerts changed", "nobody's alerts gone with it"),
