@@ -129,8 +129,8 @@ def _fitted(x: Any, is_mine: Any) -> tuple[float, Any]:
     sure = np.where(y, 1.0, 1.0 / KEPT)
     model = LogisticRegression(C=0.3, solver="newton-cholesky", max_iter=100)
     model.fit((x - mean) / deviation, y, sample_weight=sure)
-    weights = model.coef_[0] / deviation
-    return float(model.intercept_[0] - weights @ mean), weights
+    weights = np.asarray(model.coef_)[0] / deviation
+    return float(np.asarray(model.intercept_)[0] - weights @ mean), weights
 
 
 def _hypothesis(x: Any, y: Any, session: Any, bursts: Any, z: Any, place: int) -> dict[str, Any]:
