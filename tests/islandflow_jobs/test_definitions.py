@@ -27,6 +27,8 @@ NAMES = sorted(
         *("pipeline_dataset", "dataset_campaign"),
         *("control_state", "tape", "market_session"),
         *("tape_labels", "tape_manifest", "replay_plan"),
+        *("flow_packets", "smart_flow_hypotheses", "smart_flow_alerts", "smart_money_events"),
+        *("detection_report", "coverage_report"),
         *CAMPAIGN_ASSETS,
     ]
 )
@@ -57,7 +59,7 @@ def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
     for name in (
         *("research", "t0_screen", "t1_full", "register_inbox"),
         *("validation", "campaign", "promotion", "books", "recorded_books"),
-        *("pipeline_datasets", "dataset_campaigns", "market_tapes", "control"),
+        *("pipeline_datasets", "dataset_campaigns", "market_tapes", "control", "smart_flow"),
     ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 
