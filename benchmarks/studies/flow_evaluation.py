@@ -85,8 +85,8 @@ def page(documents: Sequence[dict[str, Any]]) -> tuple[str, int]:
     return "\n\n".join([head, *sections]), sum(not one.ok for one in verdicts)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Print the page; the exit code counts the levels that are not reached, 100 at most."""
+def main(arguments: Sequence[str]) -> None:
+    """Print the page, which says which levels are not reached."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="where scores are kept")
     parser.add_argument("--first-seed", type=int, default=FIRST_SEED)
@@ -96,15 +96,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--only-scores", action="store_true", help="leave the other studies out")
     chosen = parser.parse_args(arguments)
     seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
-    text, failed = page(scores_of(chosen.folder, seeds, chosen.presets))
+    text, _ = page(scores_of(chosen.folder, seeds, chosen.presets))
     print(text)
     if not chosen.only_scores:
         twins = flow_twins.section(chosen.folder, flow_twins.SEEDS[: chosen.twin_seeds])
-        for section, missed in (twins, flow_leaks.section(chosen.folder)):
+        for section, _ in (twins, flow_leaks.section(chosen.folder)):
             print(f"\n{section}", end="")
-            failed += missed
-    return min(failed, 100)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])
