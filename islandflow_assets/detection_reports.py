@@ -5,8 +5,7 @@ on; levels are those of ``engine.evaluation``, and a batch misses one only where
 hardly give its figure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import dagster as dg
@@ -18,6 +17,7 @@ from engine.evaluation import VERSION, Pooled, TapeScore, broken_levels, curves,
 from engine.evaluation.levels import MIN_COVERED
 from islandflow_assets import keys, lineage
 from islandflow_assets.flow_figures import coverage_figures, report_figures
+from islandflow_assets.market_steps import Bench, Events, registered
 from islandflow_assets.market_tapes import tape_labels
 from islandflow_assets.market_verdicts import check_specs
 from islandflow_assets.outcomes import Outcome, published_of, verdict_of
@@ -28,9 +28,6 @@ from islandflow_resources.failures import reported
 from islandflow_resources.flow_reports import TapeReport, tape_report
 from islandflow_resources.market_tapes import MarketRef
 from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.tape_requests import registered_tape
-
-Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResult]
 
 _STANDS: Final = {
     keys.NOTHING_MISSING: "every partition that was asked for has a detection and its labels",
@@ -55,16 +52,6 @@ _LEVELS: Final = {
     "noise_abstained": keys.NOISE_IS_ABSTAINED,
     "false_high": keys.BACKGROUND_STAYS_QUIET,
 }
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every cell of a run is judged with."""
-
-    store: ObjectStore
-    labels_store: ObjectStore
-    database: Database
-    run_id: str
 
 
 @dg.asset(
@@ -140,8 +127,7 @@ def coverage_report(
 
 def _reports(bench: Bench, wanted: Sequence[MarketCell]) -> dict[MarketCell, TapeReport]:
     """What is known of each cell; made where it is not yet."""
-    names = sorted({cell.market_key for cell in wanted})
-    specs = {key: registered_tape(bench.store, bench.database, key) for key in names}
+    specs = registered(bench, wanted)
     return {
         cell: tape_report(
             bench.store,

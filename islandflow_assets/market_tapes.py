@@ -7,7 +7,7 @@ there (``islandflow_jobs.registration``, ``control_sensors``).
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,8 +25,9 @@ from islandflow_assets.market_shown import (
     session_metadata,
     tape_metadata,
 )
+from islandflow_assets.market_steps import Bench, Events, published, registered
 from islandflow_assets.market_verdicts import CHECKS, check_specs, checks_of, verdicts_of
-from islandflow_assets.outcomes import Outcome, published_of, verdict_of
+from islandflow_assets.outcomes import Outcome, published_of
 from islandflow_assets.partitions import MARKETS, MarketCell, requested_markets
 from islandflow_assets.previews import column_schema
 from islandflow_resources.database import Database
@@ -36,24 +37,12 @@ from islandflow_resources.market_tapes import MarketRef, MarketTapeFiles, make_m
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.sound_tapes import SoundTape, plan_digest, sound_tape
 from islandflow_resources.tape_reports import Judgement, judged
-from islandflow_resources.tape_requests import ResolvedTape, registered_tape
-
-Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResult]
+from islandflow_resources.tape_requests import ResolvedTape
 
 _STANDS = {
     keys.NOTHING_MISSING: "every partition that was asked for has a tape that passed its checks",
     keys.DIGEST_MATCHES: "what is published has the bytes that the manifest says",
 }
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every cell of a run is made with."""
-
-    store: ObjectStore
-    labels_store: ObjectStore
-    database: Database
-    run_id: str
 
 
 @dataclass(frozen=True)
@@ -127,15 +116,15 @@ def tape(
     judgements: list[Judgement] = []
     with reported(context):
         wanted = requested_markets(context)
-        specs = _registered(bench, wanted)
+        specs = registered(bench, wanted)
         outcomes = [
             _made(bench, engine_runtime, cell, specs[cell.market_key], judgements)
             for cell in wanted
         ]
-    published = published_of(outcomes)
-    context.log.info(f"{len(published)} of {len(wanted)} tapes stand and hold")
+    stand = published_of(outcomes)
+    context.log.info(f"{len(stand)} of {len(wanted)} tapes stand and hold")
     yield lineage.output()
-    yield from lineage.materialisations(keys.TAPE, TAPE_VERSION, published)
+    yield from lineage.materialisations(keys.TAPE, TAPE_VERSION, stand)
     yield from lineage.check_results(keys.TAPE, verdicts_of(outcomes, judgements), context.log)
 
 
@@ -231,12 +220,6 @@ def replay_plan(
     yield from _standing(context, bench, _PLAN, is_last=True)
 
 
-def _registered(bench: Bench, wanted: Sequence[MarketCell]) -> dict[str, ResolvedTape]:
-    """Specs of the markets of some cells."""
-    names = {cell.market_key for cell in wanted}
-    return {key: registered_tape(bench.store, bench.database, key) for key in sorted(names)}
-
-
 def _made(
     bench: Bench,
     runtime: EngineRuntime,
@@ -265,15 +248,13 @@ def _standing(
     context: dg.AssetExecutionContext, bench: Bench, part: Part, *, is_last: bool = False
 ) -> Events:
     """All events of a step that publishes a part of tapes that stand."""
-    with reported(context):
-        wanted = requested_markets(context)
-        read = lineage.newest_events(context.instance, *part.inputs)
-        specs = _registered(bench, wanted)
-        outcomes = [_shown(bench, part, cell, specs[cell.market_key]) for cell in wanted]
-    yield lineage.output()
-    yield from lineage.materialisations(part.asset, TAPE_VERSION, published_of(outcomes), read)
-    verdicts = [verdict_of(name, outcomes) for name in _STANDS]
-    yield from lineage.check_results(part.asset, verdicts, context.log, is_last=is_last)
+
+    def show(cell: MarketCell, resolved: ResolvedTape) -> Outcome:
+        return _shown(bench, part, cell, resolved)
+
+    yield from published(
+        context, bench, part.asset, TAPE_VERSION, part.inputs, _STANDS, show, is_last=is_last
+    )
 
 
 def _shown(bench: Bench, part: Part, cell: MarketCell, resolved: ResolvedTape) -> Outcome:

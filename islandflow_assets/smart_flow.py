@@ -5,7 +5,7 @@ manifest last. The other assets publish what then stands. None of them sees a la
 detection is, is ``detection_reports``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,22 +22,20 @@ from islandflow_assets.flow_shown import (
     hypothesis_metadata,
     packet_metadata,
 )
+from islandflow_assets.market_steps import Bench, Events, published
 from islandflow_assets.market_tapes import tape
 from islandflow_assets.market_verdicts import check_specs
-from islandflow_assets.outcomes import Outcome, published_of, verdict_of
-from islandflow_assets.partitions import MARKETS, MarketCell, requested_markets
+from islandflow_assets.outcomes import Outcome
+from islandflow_assets.partitions import MARKETS, MarketCell
 from islandflow_assets.previews import column_schema
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
-from islandflow_resources.failures import reported
 from islandflow_resources.flow_folder import StoredDetection
 from islandflow_resources.flow_parity import differing_batches
 from islandflow_resources.market_tapes import MarketRef
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.sound_detections import SoundDetection, make_detection, sound_detection
-from islandflow_resources.tape_requests import ResolvedTape, registered_tape
-
-Events = Iterator[dg.Output[None] | dg.AssetMaterialization | dg.AssetCheckResult]
+from islandflow_resources.tape_requests import ResolvedTape
 
 _MADE: Final = {
     keys.NOTHING_MISSING: "every partition that was asked for has a tape that passed its checks",
@@ -48,16 +46,6 @@ _STANDS: Final = {
     keys.NOTHING_MISSING: "every partition that was asked for has a detection",
     keys.DIGEST_MATCHES: "what is published has the bytes that the manifest says",
 }
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What every cell of a run is made with."""
-
-    store: ObjectStore
-    labels_store: ObjectStore
-    database: Database
-    run_id: str
 
 
 @dataclass(frozen=True)
@@ -121,17 +109,11 @@ def flow_packets(
     A packet is of one contract, or of legs that trade together.
     """
     bench = Bench(store, labels_store, database, context.run.run_id)
-    with reported(context):
-        wanted = requested_markets(context)
-        read = lineage.newest_events(context.instance, keys.TAPE)
-        specs = _registered(bench, wanted)
-        outcomes = [_made(bench, engine_runtime, cell, specs[cell.market_key]) for cell in wanted]
-    published = published_of(outcomes)
-    context.log.info(f"{len(published)} of {len(wanted)} detections stand")
-    yield lineage.output()
-    yield from lineage.materialisations(keys.FLOW_PACKETS, VERSION, published, read)
-    verdicts = [verdict_of(name, outcomes) for name in _MADE]
-    yield from lineage.check_results(keys.FLOW_PACKETS, verdicts, context.log)
+
+    def show(cell: MarketCell, resolved: ResolvedTape) -> Outcome:
+        return _made(bench, engine_runtime, cell, resolved)
+
+    yield from published(context, bench, keys.FLOW_PACKETS, VERSION, (keys.TAPE,), _MADE, show)
 
 
 @dg.asset(
@@ -203,11 +185,6 @@ def smart_money_events(
     yield from _standing(context, bench, _EVENTS, is_last=True)
 
 
-def _registered(bench: Bench, wanted: Sequence[MarketCell]) -> dict[str, ResolvedTape]:
-    names = {cell.market_key for cell in wanted}
-    return {key: registered_tape(bench.store, bench.database, key) for key in sorted(names)}
-
-
 def _made(
     bench: Bench, runtime: EngineRuntime, cell: MarketCell, resolved: ResolvedTape
 ) -> Outcome:
@@ -235,15 +212,13 @@ def _standing(
     context: dg.AssetExecutionContext, bench: Bench, part: Part, *, is_last: bool = False
 ) -> Events:
     """All events of a step that publishes a table of detections that stand."""
-    with reported(context):
-        wanted = requested_markets(context)
-        read = lineage.newest_events(context.instance, *part.inputs)
-        specs = _registered(bench, wanted)
-        outcomes = [_shown(bench, part, cell, specs[cell.market_key]) for cell in wanted]
-    yield lineage.output()
-    yield from lineage.materialisations(part.asset, VERSION, published_of(outcomes), read)
-    verdicts = [verdict_of(name, outcomes) for name in _STANDS]
-    yield from lineage.check_results(part.asset, verdicts, context.log, is_last=is_last)
+
+    def show(cell: MarketCell, resolved: ResolvedTape) -> Outcome:
+        return _shown(bench, part, cell, resolved)
+
+    yield from published(
+        context, bench, part.asset, VERSION, part.inputs, _STANDS, show, is_last=is_last
+    )
 
 
 def _shown(bench: Bench, part: Part, cell: MarketCell, resolved: ResolvedTape) -> Outcome:
