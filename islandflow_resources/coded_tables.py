@@ -1,4 +1,4 @@
-"""Codes as Arrow tables: texts are dictionaries and codes, numbers are not copied.
+"""Codes as Arrow tables and back: texts are dictionaries and codes, numbers are not copied.
 
 Which texts there are is said by whoever makes a table: of a tape ``tape_tables``, of a detection
 ``flow_tables``. Nothing here knows what the columns mean.
@@ -6,7 +6,7 @@ Which texts there are is said by whoever makes a table: of a tape ``tape_tables`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from contracts.columns import Column, TableSchema
 from contracts.errors import ContractError
-from islandflow_resources.table_schemas import array_of, from_arrays, strings_of
+from islandflow_resources.table_schemas import array_of, from_arrays, numbers_of, strings_of
 
 Columns: TypeAlias = "dict[str, np.ndarray[Any, Any]]"
 
@@ -117,3 +117,19 @@ def _array(schema: TableSchema, column: Column, columns: Columns, texts: TapeTex
         bits = np.packbits(values.astype(np.bool_), bitorder="little")
         return pa.Array.from_buffers(pa.bool_(), len(values), [None, pa.py_buffer(bits)])
     return array_of(values)
+
+
+def codes_of(values: pa.ChunkedArray, code: Callable[[str], int]) -> np.ndarray[Any, Any]:
+    """Codes of a column of texts as it is read, each text asked for once; int32.
+
+    Parameters
+    ----------
+    code : callable
+        Code of a text.
+    """
+    if not len(values):
+        return np.empty(0, np.int32)
+    chunk = values.combine_chunks()
+    chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
+    texts: list[str] = chunk.dictionary.to_pylist()
+    return np.array([code(text) for text in texts], np.int32)[numbers_of(chunk.indices)]

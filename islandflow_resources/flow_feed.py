@@ -26,6 +26,7 @@ from contracts.tape_columns import (
 from engine.arrays import Ints
 from engine.flow.rows import Columns
 from engine.flow.watermark import STREAM_COLUMNS
+from islandflow_resources.coded_tables import codes_of
 from islandflow_resources.table_schemas import bits_of, numbers_of
 from islandflow_resources.tape_files import TableReader
 from islandflow_resources.tape_places import TapePlace, read_manifest
@@ -112,13 +113,7 @@ class TapeFeed:
             return bits_of(values)
         if column.kind != "string":
             return numbers_of(values)
-        if not len(values):
-            return np.empty(0, np.int64)
-        chunk = values.combine_chunks()
-        chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
-        texts: list[str] = chunk.dictionary.to_pylist()
-        codes = np.array([self._code(schema, column.name, text) for text in texts], np.int64)
-        return codes[numbers_of(chunk.indices)]
+        return codes_of(values, lambda text: self._code(schema, column.name, text))
 
     def _code(self, schema: TableSchema, column: str, text: str) -> int:
         if column == "symbol":

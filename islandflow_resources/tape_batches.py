@@ -24,6 +24,7 @@ from contracts.tape_columns import (
     STREAMS,
 )
 from engine.tapes.market.events import VOCABULARIES, Batch, Columns
+from islandflow_resources.coded_tables import codes_of
 from islandflow_resources.table_schemas import bits_of, numbers_of
 from islandflow_resources.tape_buckets import buckets_of
 from islandflow_resources.tape_files import TABLES, TableReader
@@ -113,13 +114,7 @@ class StoredBatches:
             return bits_of(values)
         if column.kind != "string":
             return numbers_of(values)
-        if not len(values):
-            return np.empty(0, np.int32)
-        chunk = values.combine_chunks()
-        chunk = chunk.chunk(0) if isinstance(chunk, pa.ChunkedArray) else chunk
-        texts: list[str] = chunk.dictionary.to_pylist()
-        codes = np.array([self._code(schema, column.name, text) for text in texts], np.int32)
-        return codes[numbers_of(chunk.indices)]
+        return codes_of(values, lambda text: self._code(schema, column.name, text))
 
     def _code(self, schema: TableSchema, column: str, text: str) -> int:
         if column == "symbol":
