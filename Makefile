@@ -148,6 +148,7 @@ frontend: setup ## the page of `islandflow serve` again, from frontend/ into isl
 lock: setup ## resolve the dependencies again: requirements.lock, and those of deploy, of the benchmarks' peers, of the tests' MLflow
 	@$(COMPILE) --group dev -o requirements.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock -o deploy/requirements.lock pyproject.toml
+	$(COMPILE) --constraint requirements.lock --extra ray -o deploy/requirements-ray.lock pyproject.toml
 	$(COMPILE) --constraint requirements.lock -o benchmarks/requirements.lock --group peers
 	$(COMPILE) -o tests/mlflow.lock --group tracking-server
 

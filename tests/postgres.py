@@ -30,6 +30,7 @@ class PostgresServer:
     port: int
     user: str
     password: str
+    binaries: str
     server: Server = field(init=False)
 
     def url(self, database: str, driver: str = "+psycopg") -> str:
@@ -45,6 +46,10 @@ class PostgresServer:
     def drop_database(self, name: str) -> None:
         """Drop a database and its connections."""
         self._run(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def drop_roles(self, *names: str) -> None:
+        """Drop roles that own nothing any more."""
+        self._run(f"DROP ROLE {', '.join(names)}")
 
     def answers(self) -> bool:
         """Whether a login succeeds."""
@@ -76,7 +81,7 @@ def run_postgres(path: Path | None = None) -> Iterator[PostgresServer]:
         options += ["shared_buffers=64MB", "max_connections=60"]
         command = [str(binaries / "postgres"), "-D", str(folder / "data"), "-p", str(port)]
         command += ["-k", str(folder), *(part for option in options for part in ("-c", option))]
-        running = PostgresServer(port, "island", password)
+        running = PostgresServer(port, "island", password, str(binaries))
         running.server = Server(
             command, folder, running.answers, signal.SIGINT, signal.SIGQUIT, {}, user
         )

@@ -58,11 +58,17 @@ class S3Server:
 
 
 @contextmanager
-def run_s3_server(path: Path | None = None) -> Iterator[S3Server]:
-    """Run SeaweedFS's S3 store, with its data in `path` or in a folder of its own."""
+def run_s3_server(path: Path | None = None, identities: str = "") -> Iterator[S3Server]:
+    """Run SeaweedFS's S3 store, with its data in `path` or in a folder of its own.
+
+    Parameters
+    ----------
+    identities : str
+        Who there is and may do what, in place of its own administrator and reader.
+    """
     with server_folder("s3-", path) as folder:
         keys = [secrets.token_hex(8) for _ in range(4)]
-        (folder / "s3.json").write_text(_identities(*keys), "utf-8")
+        (folder / "s3.json").write_text(identities or _identities(*keys), "utf-8")
         server, ports = _start_seaweed(folder, temporary=path is None)
         try:
             yield S3Server(server, f"http://127.0.0.1:{ports[0]}", *keys)

@@ -44,6 +44,12 @@ def test_the_image_gets_the_versions_the_tests_run_with():
     assert pins("deploy/requirements.lock") <= pins("requirements.lock")
 
 
+def test_the_image_of_a_node_of_ray_differs_from_the_other_by_ray_alone():
+    plain, node = pins("deploy/requirements.lock"), pins("deploy/requirements-ray.lock")
+    assert plain <= node <= pins("requirements.lock")
+    assert "ray" in {name for name, _ in node - plain}
+
+
 def test_the_peers_of_the_benchmarks_are_pinned_and_nowhere_else(declared):
     peers = names(declared["dependency-groups"]["peers"])
     assert peers - {name for name, _ in pins("benchmarks/requirements.lock")} == set()
@@ -69,6 +75,7 @@ def test_the_peers_change_no_version_of_the_tests():
     [
         "requirements.lock",
         "deploy/requirements.lock",
+        "deploy/requirements-ray.lock",
         "benchmarks/requirements.lock",
         "tests/mlflow.lock",
     ],
