@@ -17,6 +17,7 @@ from contracts.errors import ContractError, IslandflowError
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
+from islandflow_jobs.cli_analysis import catalog
 from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
 from islandflow_jobs.cli_control import control
@@ -54,6 +55,7 @@ app.add_typer(control, name="control")
 app.add_typer(tape, name="tape")
 app.add_typer(flow, name="flow")
 app.add_typer(schema, name="schema")
+app.command()(catalog)
 app.command()(serve)
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]
@@ -177,8 +179,8 @@ def doctor() -> None:
 
 
 @app.command()
-def sql(query: Annotated[str, typer.Argument(help="SQL over bars, labels, equity …")]) -> None:
-    """Query the stored tables where they lie: bars, labels, equity, trades, results."""
+def sql(query: Annotated[str, typer.Argument(help="SQL over the views of the catalogue")]) -> None:
+    """Query the stored tables where they lie: the views that islandflow catalog lists."""
     _print_each(operations.sql(ResourceSet.from_environment(), query))
 
 

@@ -23,6 +23,7 @@ from islandflow_assets.campaigns import (  # noqa: E402
     nothing_passed,
     trial_shares,
 )
+from islandflow_assets.catalogue import duckdb_catalogue  # noqa: E402
 from islandflow_assets.control_state import control_state  # noqa: E402
 from islandflow_assets.detection_reports import (  # noqa: E402
     coverage_report,
@@ -80,6 +81,7 @@ from islandflow_jobs.instance import warn_without_home  # noqa: E402
 from islandflow_jobs.jobs import (  # noqa: E402
     books,
     campaign,
+    catalogue,
     control,
     dataset_campaigns,
     market_tapes,
@@ -146,6 +148,7 @@ def build_definitions(
             smart_money_events,
             detection_report,
             coverage_report,
+            duckdb_catalogue,
         ],
         jobs=[
             research,
@@ -161,6 +164,7 @@ def build_definitions(
             market_tapes,
             smart_flow,
             control,
+            catalogue,
             register_inbox,
         ],
         sensors=[

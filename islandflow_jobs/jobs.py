@@ -27,6 +27,7 @@ from islandflow_assets.campaign_reports import (
     promotion_dossier,
 )
 from islandflow_assets.campaigns import campaign_trials, trial_shares
+from islandflow_assets.catalogue import duckdb_catalogue
 from islandflow_assets.control_state import control_state
 from islandflow_assets.detection_reports import coverage_report, detection_report
 from islandflow_assets.grids import grid_dataset, recorded_grid_dataset
@@ -187,6 +188,12 @@ control = dg.define_asset_job(
     "control",
     selection=[control_state],
     description="The control log of the deployment as it now stands.",
+    executor_def=dg.in_process_executor,
+)
+catalogue = dg.define_asset_job(
+    "catalogue",
+    selection=[duckdb_catalogue],
+    description="The DuckDB catalogue of everything that is stored now.",
     executor_def=dg.in_process_executor,
 )
 

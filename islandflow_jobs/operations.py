@@ -189,20 +189,29 @@ def sql(resources: ResourceSet, query: str) -> list[str]:
     """
     import duckdb
 
-    from islandflow_resources.catalog import LOCATIONS, open_catalogue
+    from islandflow_resources.catalog import open_catalogue
+    from islandflow_resources.catalog_tables import view_names
+    from islandflow_resources.control_log import ControlLogStore
     from islandflow_resources.signal_runs import TABLE, all_runs
 
-    # There may be a million runs of signals, and most queries ask for none.
-    runs = all_runs(resources.database) if TABLE in query.lower() else []
-    with open_catalogue(resources.store, resources.database.results(), runs) as connection:
+    database, asked = resources.database, query.lower()
+    catalogue = open_catalogue(
+        resources.store,
+        database.results(),
+        # There may be a million runs of signals, and most queries ask for none.
+        all_runs(database) if TABLE in asked else [],
+        labels_store=resources.labels_store,
+        artefacts=database.artefacts() if "artefacts" in asked else [],
+        controls=ControlLogStore(database).history() if "controls" in asked else [],
+    )
+    with catalogue as connection:
         try:
             found = connection.execute(query)
             names = [column[0] for column in found.description or ()]
             rows = found.fetchall()
         except duckdb.Error as error:
             message = " ".join(str(error).split())
-            names = ", ".join(schema.name for schema, _ in LOCATIONS)
-            hint = f"views are {names}, results, {TABLE}"
+            hint = f"views are {', '.join(view_names())}, results, {TABLE}, artefacts, controls"
             raise ContractError("QUERY_INVALID", message, "QUERY", (hint,)) from error
     return ["\t".join(names), *("\t".join(map(str, row)) for row in rows)]
 

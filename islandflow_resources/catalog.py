@@ -1,136 +1,57 @@
 """The DuckDB catalogue: a view per stored table, over the parquet where it lies.
 
-The files are the truth and are read in place; the views add what their paths and
-metadata say, and float prices beside the integer ticks. Layouts are
-``contracts.columns``; how files are written and verified lives in ``tables``.
+The files are the truth and are read in place; the views add what their paths and metadata say, and
+float prices beside the integer ticks. What there are views of is ``catalog_tables``, how they are
+written ``catalog_views``, which rows come from the database ``catalog_rows``; the catalogue as a
+file that is kept is ``catalog_file``.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import duckdb
 import pyarrow as pa
 from fsspec import AbstractFileSystem
 
-from contracts.columns import (
-    BARS,
-    CAMPAIGN_LEADERBOARD,
-    EQUITY,
-    GRID_BINS,
-    GRID_ROWS,
-    LABELS,
-    MBO_EVENTS,
-    MONTE_CARLO,
-    TRADES,
-    TRIALS,
-    WALK_FORWARD,
-    TableSchema,
+from contracts.errors import IntegrityError
+from islandflow_resources import catalog_rows
+from islandflow_resources.catalog_tables import (
+    DOCUMENTS,
+    HIDDEN,
+    LOCATIONS,
+    MAIN,
+    DocumentView,
+    Location,
 )
-from contracts.signal_columns import SIGNAL_TRIALS
+from islandflow_resources.catalog_views import comments, document_view, quoted, table_view
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
-from islandflow_resources.table_schemas import arrow_schema
 
 if TYPE_CHECKING:
-    from islandflow_resources.models import RunResult, SignalRun
+    from islandflow_resources.control_log import ControlRevision
+    from islandflow_resources.models import Artefact, RunResult, SignalRun
 
-_PROTOCOL = "objects"
-_SCENARIO = (
-    r"scenarios/(?P<scenario_id>[^/]+)/(?P<scenario_hash>[^/]+)/"
-    r"seed=(?P<seed>\d+)/v(?P<version>[^/]+)/"
-)
-_TRIALS = (
-    r"trials/scenario=(?P<scenario_key>[^/]+)/seed=(?P<seed>\d+)/"
-    r"strategy=(?P<strategy_id>[^/]+)/"
-)
-_SIGNAL_TRIALS = r"trials/dataset=(?P<dataset_id>[^/]+)/signal=(?P<signal>[^/]+)/"
-_CAMPAIGN = r"campaigns/(?P<campaign_key>[^/]+)/"
-_BACKTEST = r"backtests/(?P<cache_key>[^/]+)/"
-_TAPE = (
-    r"tapes/mbo/(?P<tape_id>[^/]+)/(?P<tape_hash>[^/]+)/"
-    r"seed=(?P<seed>\d+)/v(?P<version>[^/]+)/"
-)
-_GRID = r"datasets/(?P<dataset_id>[^/]+)/"
-LOCATIONS: tuple[tuple[TableSchema, str], ...] = (
-    (BARS, _SCENARIO + r"dataset\.parquet"),
-    (LABELS, r"labels/" + _SCENARIO + r"labels\.parquet"),
-    (EQUITY, _BACKTEST + r"equity\.parquet"),
-    (TRADES, _BACKTEST + r"trades\.parquet"),
-    (TRIALS, _TRIALS + r"[0-9a-f]+\.parquet"),
-    (SIGNAL_TRIALS, _SIGNAL_TRIALS + r"[0-9a-f]+\.parquet"),
-    (CAMPAIGN_LEADERBOARD, _CAMPAIGN + r"campaign_leaderboard/[0-9a-f]+\.parquet"),
-    (MONTE_CARLO, _CAMPAIGN + r"campaign_monte_carlo/[0-9a-f]+\.parquet"),
-    (WALK_FORWARD, _CAMPAIGN + r"campaign_walk_forward/[0-9a-f]+\.parquet"),
-    (MBO_EVENTS, _TAPE + r"events\.parquet"),
-    (GRID_BINS, _GRID + r"bins\.parquet"),
-    (GRID_ROWS, _GRID + r"grid\.parquet"),
-)
-"""Which keys hold which table; the names in a path become columns of the view."""
-
-_RESULTS = pa.schema(
-    [
-        pa.field("cache_key", pa.string()),
-        pa.field("scenario_key", pa.string()),
-        pa.field("scenario_hash", pa.string()),
-        pa.field("seed", pa.int64()),
-        pa.field("strategy_id", pa.string()),
-        pa.field("strategy_hash", pa.string()),
-        pa.field("bars", pa.int64()),
-        pa.field("trades", pa.int64()),
-        pa.field("final_equity", pa.float64()),
-        pa.field("sharpe", pa.float64()),
-        pa.field("max_drawdown", pa.float64()),
-    ]
-)
-_SIGNAL_RUNS = pa.schema(
-    [
-        *(
-            pa.field(name, pa.string())
-            for name in (
-                "run_id", "campaign_key", "campaign_hash", "experiment", "dataset_id", "signal",
-                "params",
-            )
-        ),
-        *(
-            pa.field(name, pa.int64())
-            for name in (
-                "tp_ticks", "sl_ticks", "max_hold_bins", "warmup_bins", "cooldown_bins",
-                "n_signals",
-            )
-        ),
-        *(
-            pa.field(name, pa.float64())
-            for name in (
-                "threshold", "tp_rate", "sl_rate", "timeout_rate", "mean_pnl_ticks",
-                "events_per_hour", "median_time_to_outcome_ms",
-            )
-        ),
-    ]
-)  # fmt: skip
-_FLOAT_BARS = """
-SELECT {names}, ts_ns, make_timestamp_ns(ts_ns) AS ts,
-       open_ticks, high_ticks, low_ticks, close_ticks, volume_lots, tick_size,
-       open_ticks * tick_size AS open, high_ticks * tick_size AS high,
-       low_ticks * tick_size AS low, close_ticks * tick_size AS close,
-       CAST(volume_lots AS DOUBLE) AS volume
-FROM ({files}) JOIN (
-    SELECT file_name, CAST(decode(value) AS DOUBLE) AS tick_size
-    FROM parquet_kv_metadata({keys}) WHERE decode(key) = 'tick_size'
-) ON filename = file_name
-"""
+_PROTOCOLS: Final = {MAIN: "objects", HIDDEN: "labels"}
+_BEFORE_KEYS: Final = "labels/"
+"""Prefix of every key of the truth about tapes."""
+CONTENTS: Final = "catalogue"
+"""Table of what there is: place, name, how many files, their names as a glob."""
 
 
 def open_catalogue(
     store: ObjectStore,
     results: Sequence[RunResult] = (),
     signal_runs: Sequence[SignalRun] = (),
+    *,
+    labels_store: ObjectStore | None = None,
+    artefacts: Sequence[Artefact] = (),
+    controls: Sequence[ControlRevision] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """An in-memory database: a view for each of `LOCATIONS`, and two tables of the database's.
+    """An in-memory database: every view of `catalog_tables`, and tables of the database's rows.
 
     Parameters
     ----------
@@ -140,21 +61,98 @@ def open_catalogue(
         Rows of ``results``, e.g. ``Database.results()``.
     signal_runs : sequence of SignalRun
         Rows of ``signal_runs``, their parameters as JSON.
+    labels_store : ObjectStore, optional
+        Where the truth about tapes lies, if elsewhere.
+    artefacts, controls : sequence
+        Rows of ``artefacts`` and ``controls``.
 
-    Prices of ``bars`` are floats in ``open high low close`` and ticks in ``*_ticks``.
+    Prices of ``bars`` are floats in ``open high low close`` and ticks in ``*_ticks``. The truth
+    about tapes is in the schema ``labels``, everything else in ``main``.
     """
     connection = duckdb.connect()
-    connection.register_filesystem(_StoreFiles(store))
-    keys = store.keys()
-    for schema, pattern in LOCATIONS:
-        found = [key for key in keys if re.fullmatch(pattern, key)]
-        connection.execute(f"CREATE VIEW {schema.name} AS {_view(store, schema, pattern, found)}")
-    rows = [{name: getattr(row, name) for name in _RESULTS.names} for row in results]
-    _insert(connection, "results", pa.Table.from_pylist(rows, _RESULTS))
-    runs = [{name: getattr(row, name) for name in _SIGNAL_RUNS.names} for row in signal_runs]
-    told = [{**row, "params": json.dumps(row["params"], sort_keys=True)} for row in runs]
-    _insert(connection, "signal_runs", pa.Table.from_pylist(told, _SIGNAL_RUNS))
+    tables = catalog_rows.tables_of(results, signal_runs, artefacts, controls)
+    fill(connection, store, labels_store or store, tables)
     return connection
+
+
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    store: ObjectStore,
+    labels_store: ObjectStore,
+    tables: Mapping[str, pa.Table],
+    *,
+    described: bool = False,
+) -> None:
+    """Make every view and table in an empty database, and `CONTENTS` of them.
+
+    Parameters
+    ----------
+    described : bool
+        Whether columns get their descriptions as comments, which takes a second.
+    """
+    mount(connection, store, labels_store)
+    connection.execute(f"CREATE SCHEMA {HIDDEN}")
+    stores = {MAIN: store, HIDDEN: labels_store}
+    keys = {MAIN: store.keys(), HIDDEN: labels_store.keys(_BEFORE_KEYS)}
+    contents: list[dict[str, Any]] = []
+    for one in (*LOCATIONS, *DOCUMENTS):
+        found = [key for key in keys[one.place] if re.fullmatch(one.pattern, key)]
+        addresses = [_address(stores[one.place], one.place, key) for key in found]
+        _make_view(connection, one, addresses, described=described)
+        contents.append(
+            {"place": one.place, "name": one.name, "files": len(found), "path": globbed(one)}
+        )
+    for name, table in tables.items():
+        _insert(connection, name, table)
+        contents.append({"place": MAIN, "name": name, "files": None, "path": None})
+    kinds = {"place": pa.string(), "name": pa.string(), "files": pa.int64(), "path": pa.string()}
+    _insert(connection, CONTENTS, pa.Table.from_pylist(contents, pa.schema([*kinds.items()])))
+
+
+def mount(
+    connection: duckdb.DuckDBPyConnection, store: ObjectStore, labels_store: ObjectStore
+) -> None:
+    """Let a connection read what its views are over; folders it reads without.
+
+    An S3 bucket is read through the store's own client, with its credentials: a DuckDB without the
+    network has no extension for it, and a catalogue must not hold keys.
+    """
+    for place, one in ((MAIN, store), (HIDDEN, labels_store)):
+        if not isinstance(one, FolderStore):
+            connection.register_filesystem(_StoreFiles(one, _PROTOCOLS[place]))
+
+
+def globbed(one: Location | DocumentView) -> str:
+    """Keys of a view's files as a glob, to read them without it."""
+    named = re.sub(r"\(\?P<\w+>(\\d|\[[^\]]+\])\+\)", "*", one.pattern)
+    return re.sub(r"(\\d|\[[^\]]+\])\+", "*", named).replace("\\.", ".")
+
+
+def _make_view(
+    connection: duckdb.DuckDBPyConnection,
+    one: Location | DocumentView,
+    addresses: Sequence[str],
+    *,
+    described: bool,
+) -> None:
+    name = f"{one.place}.{one.name}"
+    is_table = isinstance(one, Location)
+    query = table_view(one, addresses) if is_table else document_view(one, addresses)
+    try:
+        connection.execute(f"CREATE VIEW {name} AS {query}")
+    except duckdb.Error as error:
+        raise _broken(name, globbed(one), error) from error
+    if not is_table:
+        connection.execute(f"COMMENT ON VIEW {name} IS {quoted(one.doc)}")
+    elif described:
+        for statement in comments(name, one.schema):
+            connection.execute(statement)
+
+
+def _broken(name: str, path: str, error: duckdb.Error) -> IntegrityError:
+    said = f"cannot make the view {name} over {path}: {' '.join(str(error).split())}"
+    hints = ("islandflow verify --all names what is damaged, islandflow repair makes it again",)
+    return IntegrityError("CATALOGUE_VIEW_BROKEN", said, name, hints)
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
@@ -163,67 +161,25 @@ def _insert(connection: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -
     connection.unregister("new_rows")
 
 
-def _view(store: ObjectStore, schema: TableSchema, pattern: str, keys: list[str]) -> str:
-    names = re.findall(r"\?P<(\w+)>", pattern)
-    if not keys:
-        return _empty(schema, names)
-    listed = "[" + ", ".join(_quoted(_address(store, key)) for key in keys) + "]"
-    expression = _quoted(re.sub(r"\?P<\w+>", "", pattern))
-    paths = ", ".join(
-        f"CAST(regexp_extract(filename, {expression}, {number}) AS {_sql_type(name)}) AS {name}"
-        for number, name in enumerate(names, start=1)
-    )
-    reader = f"read_parquet({listed}, filename = true, hive_partitioning = false)"
-    files = f"SELECT {paths}, * FROM {reader}"
-    if schema is BARS:
-        return _FLOAT_BARS.format(names=", ".join(names), files=files, keys=listed)
-    return f"SELECT * EXCLUDE (filename) FROM ({files})"
-
-
-def _empty(schema: TableSchema, names: list[str]) -> str:
-    types = {name: _sql_type(name) for name in names}
-    types |= {field.name: _ARROW_SQL[str(field.type)] for field in arrow_schema(schema)}
-    if schema is BARS:
-        types |= dict.fromkeys(("tick_size", "open", "high", "low", "close", "volume"), "DOUBLE")
-    columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in types.items())
-    return f"SELECT {columns} WHERE false"
-
-
-def _sql_type(name: str) -> str:
-    return "BIGINT" if name == "seed" else "VARCHAR"
-
-
-def _address(store: ObjectStore, key: str) -> str:
+def _address(store: ObjectStore, place: str, key: str) -> str:
     """Folders are read natively, everything else through the store's own client."""
-    return str(store.root / key) if isinstance(store, FolderStore) else f"{_PROTOCOL}://{key}"
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-_ARROW_SQL = {
-    "int64": "BIGINT",
-    "int32": "INTEGER",
-    "int8": "TINYINT",
-    "double": "DOUBLE",
-    "bool": "BOOLEAN",
-    "string": "VARCHAR",
-}
+    if isinstance(store, FolderStore):
+        return str(store.root / key)
+    return f"{_PROTOCOLS[place]}://{key}"
 
 
 def _key(address: str) -> str:
-    return address.removeprefix(f"{_PROTOCOL}://")
+    return address.partition("://")[2] or address
 
 
 class _StoreFiles(AbstractFileSystem):
     """The store as DuckDB wants to see it: open, size and nothing else."""
 
-    protocol = _PROTOCOL
     cachable = False
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, protocol: str) -> None:
         super().__init__()
+        self.protocol = protocol
         self._store = store
 
     def _open(self, path: str, *_: Any, **__: Any) -> Any:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from functools import cache
 
 import dagster as dg
+from dagster_duckdb import DuckDBResource
 
+from islandflow_resources.catalog_file import NAME as CATALOGUE
 from islandflow_resources.executors import executor_of
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.settings import Settings, load_settings
@@ -30,9 +32,18 @@ def resource_set() -> ResourceSet:
 def dagster_resources() -> dict[str, dg.ResourceDefinition]:
     """Resource definitions by the names that assets ask for."""
     return {
+        "duckdb": dg.ResourceDefinition(lambda _: _catalogue(resource_set().settings)),
         "store": dg.ResourceDefinition(lambda _: resource_set().store),
         "labels_store": dg.ResourceDefinition(lambda _: resource_set().labels_store),
         "database": dg.ResourceDefinition(lambda _: resource_set().database),
         "engine_runtime": dg.ResourceDefinition(lambda _: resource_set().engine_runtime),
         "chunk_executor": dg.ResourceDefinition(lambda _: executor_of(resource_set())),
     }
+
+
+def _catalogue(settings: Settings) -> DuckDBResource:
+    """The catalogue of the home, which is read: it is written anew, never changed."""
+    return DuckDBResource(
+        database=str(settings.home / CATALOGUE),
+        connection_config={"access_mode": "READ_ONLY"},
+    )

@@ -28,7 +28,7 @@ NAMES = sorted(
         *("control_state", "tape", "market_session"),
         *("tape_labels", "tape_manifest", "replay_plan"),
         *("flow_packets", "smart_flow_hypotheses", "smart_flow_alerts", "smart_money_events"),
-        *("detection_report", "coverage_report"),
+        *("detection_report", "coverage_report", "duckdb_catalogue"),
         *CAMPAIGN_ASSETS,
     ]
 )
@@ -60,6 +60,7 @@ def test_jobs_run_in_one_process_so_that_kernels_and_connections_are_shared():
         *("research", "t0_screen", "t1_full", "register_inbox"),
         *("validation", "campaign", "promotion", "books", "recorded_books"),
         *("pipeline_datasets", "dataset_campaigns", "market_tapes", "control", "smart_flow"),
+        "catalogue",
     ):
         assert defs.resolve_job_def(name).executor_def is dg.in_process_executor
 

@@ -1,12 +1,17 @@
 """Catalogue over both kinds of store: views, float prices, empty stores."""
 
+import json
+
 import numpy as np
 import pytest
 
 from contracts.columns import BARS, TRADES
+from contracts.errors import IntegrityError
 from contracts.seeds import MAX_SEED
 from contracts.signal_columns import SIGNAL_TRIALS
-from islandflow_resources.catalog import LOCATIONS, open_catalogue
+from contracts.tape_columns import SESSION_STATES
+from islandflow_resources.catalog import open_catalogue
+from islandflow_resources.catalog_tables import view_names
 from islandflow_resources.tables import from_arrays, store_table
 from tests.islandflow_resources.signal_trials import run_row, trials_table
 from tests.islandflow_resources.test_database import result
@@ -56,7 +61,7 @@ def test_paths_become_columns_and_timestamps_can_be_read(filled):
 
 def test_every_layout_has_a_view_even_before_anything_is_stored(object_store):
     with open_catalogue(object_store) as catalogue:
-        for name in [*(schema.name for schema, _ in LOCATIONS), "results", "signal_runs"]:
+        for name in [*view_names(), "results", "signal_runs", "artefacts", "controls"]:
             assert catalogue.sql(f"SELECT count(*) FROM {name}").fetchone() == (0,)
         empty = catalogue.sql("DESCRIBE bars").fetchall()
     store_bars(object_store, "trend", 7, 10_000, "0.01")
@@ -83,3 +88,41 @@ def test_results_of_the_database_stand_beside_the_files(filled):
     with open_catalogue(filled, [result(1), result(2, sharpe=1.5)]) as catalogue:
         rows = catalogue.sql("SELECT seed, sharpe FROM results ORDER BY seed").fetchall()
     assert rows == [(1, None), (2, 1.5)]
+
+
+def test_the_truth_about_a_tape_has_to_be_asked_for(object_store):
+    columns = {name: [0] for name in SESSION_STATES.names}
+    texts = ("regime", "phase", "preset", "focus_symbols", "event_symbols")
+    told = columns | {name: ["calm"] for name in texts}
+    levels = {name: [1.5] for name in ("volatility", "liquidity", "cleanliness")}
+    table = from_arrays(SESSION_STATES, told | levels)
+    store_table(object_store, "labels/ab12/session_states.parquet", table, SESSION_STATES)
+    with open_catalogue(object_store, labels_store=object_store) as catalogue:
+        rows = catalogue.sql("SELECT tape_id, regime, volatility FROM labels.session_states")
+        assert rows.fetchall() == [("ab12", "calm", 1.5)]
+        shown = catalogue.sql("SELECT view_name FROM duckdb_views() WHERE schema_name = 'main'")
+        assert "session_states" not in {name for (name,) in shown.fetchall()}
+        assert catalogue.sql("SELECT count(*) FROM labels").fetchone() == (0,), "of bars: its view"
+
+
+def test_documents_are_rows_by_what_they_say(object_store):
+    figure = {"section": "order", "name": "ties", "value": 0.5, "low": None, "high": 1.0,
+              "ok": True, "detail": ""}  # fmt: skip
+    report = {"format": "islandflow-tape-report/1", "figures": [figure, {**figure, "ok": False}]}
+    object_store.put_if_absent("reports/market/ab12/0f.json", json.dumps(report).encode())
+    object_store.put_if_absent("reports/market/ab12/parity/0f.json", b"{}")
+    with open_catalogue(object_store) as catalogue:
+        rows = catalogue.sql("SELECT tape_id, report, name, value, low, high, ok FROM tape_figures")
+        assert sorted(rows.fetchall()) == [
+            ("ab12", "0f", "ties", 0.5, None, 1.0, False),
+            ("ab12", "0f", "ties", 0.5, None, 1.0, True),
+        ]
+
+
+def test_a_file_that_is_no_parquet_is_named_and_no_view_is_made_of_it(object_store):
+    object_store.put_if_absent(f"backtests/{'b' * 64}/trades.parquet", b"no parquet at all")
+    with pytest.raises(IntegrityError) as caught:
+        open_catalogue(object_store)
+    [problem] = caught.value.problems
+    assert (problem.code, problem.loc) == ("CATALOGUE_VIEW_BROKEN", "main.trades")
+    assert "backtests/*/trades.parquet" in problem.message
