@@ -7,6 +7,7 @@ which alias is in the registry, so that the same inputs give the same `serving_i
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Final, Literal, Self, TypeAlias, cast
 
 from pydantic import Field, TypeAdapter, model_validator
@@ -223,6 +224,27 @@ PublishedServingSpec: TypeAlias = Annotated[
 ]
 """A strategy or a book signal that is served."""
 
+
+class SpecSignature(Model):
+    """That a key vouches for a published spec; stored beside the spec, never part of it.
+
+    ``key_id`` is the first 16 digits of the SHA-256 of the raw public key; ``signature`` 64 bytes
+    in base64.
+    """
+
+    version: Literal["0.1"]
+    algorithm: Literal["ed25519"]
+    serving_id: Digest
+    key_id: Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{16}$")]
+    signature: Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]{86}==$")]
+
+    @property
+    def raw(self) -> bytes:
+        """The signature's 64 bytes."""
+        return base64.b64decode(self.signature)
+
+
+SIGNATURE: Final[TypeAdapter[SpecSignature]] = TypeAdapter(SpecSignature)
 DOSSIER: Final[TypeAdapter[Dossier]] = TypeAdapter(Dossier)
 PUBLISHED: Final[TypeAdapter[PublishedServingSpec]] = TypeAdapter(PublishedServingSpec)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (

@@ -18,6 +18,7 @@ from islandflow_resources.failures import reported
 from islandflow_resources.judgement import judged_now
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.promotion import Decision, promote
+from islandflow_resources.signatures import Keyring
 
 SPEC_VERSION = "0.1"
 ACTOR = "run "
@@ -48,6 +49,7 @@ def published_serving_spec(
     store: dg.ResourceParam[ObjectStore],
     database: dg.ResourceParam[Database],
     engine_runtime: dg.ResourceParam[EngineRuntime],
+    keyring: dg.ResourceParam[Keyring],
 ) -> dg.MaterializeResult:
     """The winner of a campaign, published and served under the campaign's alias.
 
@@ -59,7 +61,14 @@ def published_serving_spec(
         decision = Decision(_alias(campaign), f"{ACTOR}{run_id}", _REASON)
         judged = judged_now(store, database, engine_runtime, campaign, run_id)
         done = promote(
-            store, database, engine_runtime, campaign, judged.dossier, judged.stored, decision
+            store,
+            database,
+            engine_runtime,
+            keyring,
+            campaign,
+            judged.dossier,
+            judged.stored,
+            decision,
         )
     moved, made = done.promoted, done.draft
     word = "moved" if moved.new else "already moved"

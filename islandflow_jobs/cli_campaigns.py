@@ -111,6 +111,22 @@ def serving_promote(
     )
 
 
+@serving.command("sign")
+def serving_sign(
+    name: Annotated[str, typer.Argument(help="alias, id, or its first 8 digits or more")],
+) -> None:
+    """Verify the whole chain of a published spec, and sign it with this deployment's key."""
+    _print(serving_run.sign(ResourceSet.from_environment(), name))
+
+
+@serving.command("key")
+def serving_key(
+    new: Annotated[bool, typer.Option("--new", help="print a fresh pair, kept nowhere")] = False,
+) -> None:
+    """The public key that specs are signed for here, to be trusted elsewhere."""
+    _print(serving_run.new_key() if new else serving_run.show_key(ResourceSet.from_environment()))
+
+
 @serving.command("rollback")
 def serving_rollback(
     alias: Alias,

@@ -1,4 +1,4 @@
-"""Served specs from the command line: list, show, promote, roll back, history.
+"""Served specs from the command line: list, show, promote, sign, roll back, history.
 
 Promotion by hand goes through the same gate as the sensor's; the policy is
 ``islandflow_resources.promotion``, the transactions ``registry``.
@@ -7,9 +7,11 @@ Promotion by hand goes through the same gate as the sensor's; the policy is
 from __future__ import annotations
 
 import json
+import secrets
 
 from contracts.errors import ContractError, NotFoundError
 from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.signing_keys import KEY_BYTES, written
 
 
 def list_specs(resources: ResourceSet) -> list[str]:
@@ -28,14 +30,18 @@ def list_specs(resources: ResourceSet) -> list[str]:
 
 
 def show(resources: ResourceSet, name: str) -> list[str]:
-    """A published spec, read only if it is whole."""
-    from islandflow_resources.published import read_published
+    """A published spec, read only if it is whole, and signed by a key that is trusted."""
+    from islandflow_resources.published import read_unsigned
     from islandflow_resources.registry import Registry
+    from islandflow_resources.signatures import check_signature
 
     row = Registry(resources.database).resolve(name)
-    spec = read_published(resources.store, row.serving_id)
+    store, keyring = resources.store, resources.keyring
+    spec, document = read_unsigned(store, row.serving_id)
+    signature = check_signature(store, keyring, row.serving_id, document)
     facts = {
         "serving_id": row.serving_id,
+        "signed_by": signature.key_id,
         "uri": resources.store.uri(row.object_key),
         "promoted_at": row.promoted_at.isoformat(),
         "actor": row.actor,
@@ -90,10 +96,57 @@ def promote(
             return [f"would change nothing: {decision.alias} serves {made.serving_id}"]
         return [f"would publish {made.serving_id} and serve it as {decision.alias}"]
     done = promotion.promote(
-        store, database, runtime, campaign, judged.dossier, judged.stored, decision
+        store,
+        database,
+        runtime,
+        resources.keyring,
+        campaign,
+        judged.dossier,
+        judged.stored,
+        decision,
     )
     word = "served as" if done.promoted.new else "unchanged, served as"
     return [f"{done.draft.serving_id} {word} {decision.alias}, revision {done.promoted.revision}"]
+
+
+def sign(resources: ResourceSet, name: str) -> list[str]:
+    """Verify the whole chain of a published spec, and then vouch for it with the own key.
+
+    Raises
+    ------
+    ConfigurationError
+        ``SIGNING_KEY_…``.
+    IntegrityError
+        ``CHAIN_BROKEN``: nothing is signed.
+    """
+    resources.engine_runtime.prepare()
+    from islandflow_jobs.verify_serving import verify_serving
+    from islandflow_resources.published import read_unsigned
+    from islandflow_resources.registry import Registry
+    from islandflow_resources.signatures import sign as signed
+
+    store, database, keyring = resources.store, resources.database, resources.keyring
+    keyring.private_key()
+    serving_id = Registry(database).resolve(name).serving_id
+    lines = verify_serving(store, database, resources.engine_runtime, None, serving_id)
+    _, document = read_unsigned(store, serving_id)
+    return [*lines, f"signed by {signed(store, keyring, serving_id, document).key_id}"]
+
+
+def show_key(resources: ResourceSet) -> list[str]:
+    """The public key whose signatures are made here, for those who are to trust them."""
+    return [written(resources.keyring.public_key())]
+
+
+def new_key() -> list[str]:
+    """A fresh pair of keys as settings; it is kept nowhere."""
+    from islandflow_resources.signatures import Keyring
+
+    seed = secrets.token_bytes(KEY_BYTES)
+    return [
+        f"ISLANDFLOW_SIGNING_KEY={written(seed)}",
+        f"ISLANDFLOW_TRUSTED_KEYS={written(Keyring(seed).public_key())}",
+    ]
 
 
 def rollback(resources: ResourceSet, alias: str, *, to: str, reason: str) -> list[str]:

@@ -31,6 +31,7 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.recomputed_signals import recomputed
 from islandflow_resources.registry import Registry
 from islandflow_resources.results import VERSION
+from islandflow_resources.signatures import Keyring
 
 T = TypeVar("T")
 _NAME = re.compile(r"(sha256:)?[0-9a-f]{8,64}|[a-z0-9][a-z0-9_-]{0,63}")
@@ -44,9 +45,18 @@ def is_serving(store: ObjectStore, name: str) -> bool:
 
 
 def verify_serving(
-    store: ObjectStore, database: Database, runtime: EngineRuntime, name: str
+    store: ObjectStore,
+    database: Database,
+    runtime: EngineRuntime,
+    keyring: Keyring | None,
+    name: str,
 ) -> list[str]:
     """Recompute the chain of a published spec.
+
+    Parameters
+    ----------
+    keyring : Keyring or None
+        Whose signatures are trusted; None for who is about to sign it.
 
     Returns
     -------
@@ -62,7 +72,7 @@ def verify_serving(
     """
     wanted = name if "/" not in name else store.parse_uri(name).split("/")[1]
     row = Registry(database).resolve(wanted)
-    spec = _link("published spec", lambda: published.read_published(store, row.serving_id))
+    spec = _link("published spec", lambda: _spec(store, keyring, row.serving_id))
     campaign = _link("campaign document", lambda: _campaign(store, spec))
     evidence = _link("evidence", lambda: _evidence(store, spec))
     _link("gate report", lambda: _gate_report(store, row.gate_key, spec))
@@ -97,6 +107,12 @@ def _told(serving_id: str, spec: PublishedServingSpec, evidence: pa.Table) -> li
         f"{evidence.num_rows} datasets recomputed from their seeds, and all metrics on them",
         f"published {engine}",
     ]
+
+
+def _spec(store: ObjectStore, keyring: Keyring | None, serving_id: str) -> PublishedServingSpec:
+    if keyring is None:
+        return published.read_unsigned(store, serving_id)[0]
+    return published.read_published(store, keyring, serving_id)
 
 
 def _campaign(store: ObjectStore, spec: PublishedServingSpec) -> AnyCampaign:

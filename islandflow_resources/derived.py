@@ -170,9 +170,14 @@ def read_document(store: ObjectStore, key: str, digest: str) -> Document:
     IntegrityError
         ``DOCUMENT_DAMAGED``.
     """
+    return json.loads(read_canonical(store, key, digest))
+
+
+def read_canonical(store: ObjectStore, key: str, digest: str) -> bytes:
+    """Canonical bytes of a document, without the line feed after them; see `read_document`."""
     data = store.get(key)
     if f"sha256:{hashlib.sha256(data[:-1]).hexdigest()}" == digest and data.endswith(b"\n"):
-        return json.loads(data)
+        return data[:-1]
     raise IntegrityError(
         "DOCUMENT_DAMAGED",
         f"cannot trust {store.uri(key)}: it is not what {digest} names",

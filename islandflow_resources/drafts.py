@@ -15,6 +15,7 @@ from contracts.digest import bare
 from contracts.serving import PublishedServingSpec, PublishedSignal
 from contracts.signal_columns import SIGNAL_EVIDENCE
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.signatures import Keyring, sign
 from islandflow_resources.tables import read_verified, store_table
 
 
@@ -41,10 +42,19 @@ def spec_key(serving_id: str) -> str:
     return f"serving/{bare(serving_id)}/spec.json"
 
 
-def publish(store: ObjectStore, made: Draft) -> None:
-    """Store evidence and, last, the spec; equal objects are adopted."""
+def publish(store: ObjectStore, keyring: Keyring, made: Draft) -> None:
+    """Store evidence, signature and, last, the spec; equal objects are adopted.
+
+    Raises
+    ------
+    ConfigurationError
+        ``SIGNING_KEY_…``, before anything is stored.
+    """
+    keyring.private_key()
     store_table(store, made.spec.evidence.object_key, made.evidence, evidence_layout(made.spec))
-    store.put_exact(made.key, canonical_json(made.spec.document()) + b"\n")
+    document = canonical_json(made.spec.document())
+    sign(store, keyring, made.serving_id, document)
+    store.put_exact(made.key, document + b"\n")
 
 
 def read_evidence(store: ObjectStore, spec: PublishedServingSpec) -> pa.Table:

@@ -32,6 +32,8 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "ISLANDFLOW_TRACKING_URI": settings.tracking_uri,
         "ISLANDFLOW_ALERT_WEBHOOK": settings.alert_webhook,
         "ISLANDFLOW_INSTRUMENT_CONFIG": settings.instrument_config,
+        "ISLANDFLOW_SIGNING_KEY": settings.signing_key,
+        "ISLANDFLOW_TRUSTED_KEYS": ",".join(settings.trusted_keys),
         "DAGSTER_HOME": str(settings.dagster_home),
     }
     if settings.s3 is None:

@@ -27,6 +27,7 @@ from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.published import Draft
 from islandflow_resources.published_signals import prove_signal
 from islandflow_resources.registry import Promoted, Promotion, Registry
+from islandflow_resources.signatures import Keyring
 
 TOP: Final = Path(__file__).resolve().parent.parent
 
@@ -64,6 +65,7 @@ def promote(
     store: ObjectStore,
     database: Database,
     runtime: EngineRuntime,
+    keyring: Keyring,
     campaign: AnyCampaign,
     dossier: Dossier,
     judged: DerivedDocument,
@@ -77,12 +79,16 @@ def promote(
         ``GATE_REFUSED`` with a problem for each criterion that is not met; ``PROMOTION_NO_WINNER``;
         what ``registry`` refuses.
     IntegrityError
-        ``SERVING_NOT_REPRODUCED`` if the spec does not give the numbers that were judged.
+        ``SERVING_NOT_REPRODUCED`` if the spec does not give the numbers that were judged;
+        ``SERVING_SIGNATURE_WRONG`` if what was stored may not be served.
+    ConfigurationError
+        ``SIGNING_KEY_…`` if it cannot be signed here.
     """
     refuse_unproven(campaign, dossier, decision)
     made = published.draft(store, database, campaign, dossier, judged.content_digest)
     prove(store, database, runtime, campaign, made)
-    published.publish(store, made)
+    published.publish(store, keyring, made)
+    published.read_published(store, keyring, made.serving_id)
     registry = Registry(database)
     row = ServingSpecRow(
         serving_id=made.serving_id,

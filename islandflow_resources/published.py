@@ -7,6 +7,7 @@ winner is published, ``promotion``'s.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,12 +36,13 @@ from islandflow_resources.campaign_robustness import strategies_of
 from islandflow_resources.campaign_tables import CHUNK_TABLE
 from islandflow_resources.campaigns import AnyCampaign, ReadyCampaign
 from islandflow_resources.database import Database
-from islandflow_resources.derived import read_document, read_table
+from islandflow_resources.derived import read_canonical, read_table
 from islandflow_resources.drafts import Draft, publish, read_evidence, spec_key
 from islandflow_resources.experiments import ReadyExperiment
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.published_signals import draft_signal
 from islandflow_resources.results import VERSION as BACKTEST_VERSION
+from islandflow_resources.signatures import Keyring, check_signature
 from islandflow_resources.strategies import compiled_at
 from islandflow_resources.tables import content_digest, read_verified
 
@@ -52,6 +54,7 @@ __all__ = [
     "publish",
     "read_evidence",
     "read_published",
+    "read_unsigned",
     "spec_key",
 ]
 
@@ -109,8 +112,24 @@ def draft(
     return Draft(spec, evidence)
 
 
-def read_published(store: ObjectStore, serving_id: str) -> PublishedServingSpec:
-    """A published spec, refused unless it is to the byte what its id names.
+def read_published(store: ObjectStore, keyring: Keyring, serving_id: str) -> PublishedServingSpec:
+    """A published spec, refused unless it is to the byte what its id names, and signed.
+
+    Raises
+    ------
+    NotFoundError
+        ``OBJECT_NOT_FOUND``.
+    IntegrityError
+        ``SERVING_TAMPERED``; ``SERVING_UNSIGNED``, ``SERVING_SIGNER_UNKNOWN``,
+        ``SERVING_SIGNATURE_WRONG``.
+    """
+    spec, document = read_unsigned(store, serving_id)
+    check_signature(store, keyring, serving_id, document)
+    return spec
+
+
+def read_unsigned(store: ObjectStore, serving_id: str) -> tuple[PublishedServingSpec, bytes]:
+    """A published spec whoever may have signed it, for who is about to, with its canonical bytes.
 
     Raises
     ------
@@ -122,7 +141,8 @@ def read_published(store: ObjectStore, serving_id: str) -> PublishedServingSpec:
     key = spec_key(checked_digest(serving_id))
     try:
         # By its bytes and not by what this release would write: a later field changes no id.
-        return validated(PUBLISHED, read_document(store, key, serving_id), "serving")
+        document = read_canonical(store, key, serving_id)
+        return validated(PUBLISHED, json.loads(document), "serving"), document
     except (ContractError, IntegrityError, ValueError) as error:
         raise _tampered(store, key, serving_id) from error
 

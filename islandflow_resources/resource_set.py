@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from islandflow_resources.database import Database
     from islandflow_resources.engine_runtime import EngineRuntime
     from islandflow_resources.object_store import ObjectStore
+    from islandflow_resources.signatures import Keyring
 
 
 class ResourceSet:
@@ -60,6 +61,13 @@ class ResourceSet:
         from islandflow_resources.database import Database
 
         return Database(self.settings.database_url)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Keys that published specs are signed with and trusted by."""
+        from islandflow_resources.signatures import Keyring
+
+        return Keyring.of(self.settings)
 
     @cached_property
     def engine_runtime(self) -> EngineRuntime:

@@ -3,21 +3,21 @@
 `SETTINGS` is the authoritative table of the variables. The profile is inferred:
 no server named means embedded, all servers named means services, and anything
 in between is refused with all that is missing. The stores and databases made
-from the settings live in ``resource_set``.
+from the settings live in ``resource_set``; what a value may be is in ``setting_rules``.
 """
 
 from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import urlsplit
 
 from contracts.errors import ConfigurationError, Problem
+from islandflow_resources import setting_rules
+from islandflow_resources.setting_rules import LOG_LEVELS
 
 Profile: TypeAlias = Literal["embedded", "services"]
 
@@ -25,9 +25,7 @@ PREFIX = "ISLANDFLOW_"
 MIN_MEMORY_MB = 64
 EXECUTORS = ("in_process", "multiprocess", "ray")
 PROMOTIONS = ("on", "dry_run")
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LABELS_KEYS = ("ISLANDFLOW_S3_LABELS_ACCESS_KEY", "ISLANDFLOW_S3_LABELS_SECRET_KEY")
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +118,20 @@ SETTINGS = (
     Setting(
         "ISLANDFLOW_TRACKING_URI", "", "", "MLflow server that is told of trials.", secret=True
     ),
+    Setting(
+        "ISLANDFLOW_SIGNING_KEY",
+        "",
+        "",
+        "Ed25519 key that published specs are signed with, as base64 or PEM; the embedded profile "
+        "makes one in its home.",
+        secret=True,
+    ),
+    Setting(
+        "ISLANDFLOW_TRUSTED_KEYS",
+        "",
+        "",
+        "Public keys whose signatures are trusted besides the own one's, base64, by commas.",
+    ),
     Setting("ISLANDFLOW_ALERT_WEBHOOK", "", "", "Address that alerts are posted to.", secret=True),
     Setting("ISLANDFLOW_LOG_LEVEL", "INFO", "", f"One of {', '.join(LOG_LEVELS)}."),
 )
@@ -178,6 +190,10 @@ class Settings:
         Empty if clients need none.
     instrument_config : str
         Path of the instrument's lock; empty for the one beside the packages.
+    signing_key : str
+        Ed25519 private key, base64 or PEM; empty if there is none.
+    trusted_keys : tuple of str
+        Public keys in base64.
     labels_s3 : S3Settings or None
         As `s3`, with the keys of the labels of tapes; None if they have none of their own.
     """
@@ -197,6 +213,8 @@ class Settings:
     serve_token: str = field(default="", repr=False)
     instrument_config: str = ""
     labels_s3: S3Settings | None = None
+    signing_key: str = field(default="", repr=False)
+    trusted_keys: tuple[str, ...] = ()
 
     @property
     def dagster_home(self) -> Path:
@@ -252,6 +270,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         serve_token=given.get("ISLANDFLOW_SERVE_TOKEN", ""),
         instrument_config=_absolute(given.get("ISLANDFLOW_INSTRUMENT_CONFIG", "")),
         labels_s3=_labels_s3(given),
+        signing_key=given.get("ISLANDFLOW_SIGNING_KEY", ""),
+        trusted_keys=tuple(_listed(given.get("ISLANDFLOW_TRUSTED_KEYS", ""))),
     )
 
 
@@ -278,6 +298,10 @@ def _home(text: str) -> Path:
 
 def _absolute(text: str) -> str:
     return os.path.abspath(os.path.expanduser(text)) if text else ""
+
+
+def _listed(text: str) -> list[str]:
+    return [part for part in (part.strip() for part in text.split(",")) if part]
 
 
 def _s3(given: Mapping[str, str]) -> S3Settings:
@@ -328,16 +352,18 @@ def _missing(given: Mapping[str, str]) -> list[Problem]:
 
 def _invalid(given: Mapping[str, str]) -> list[Problem]:
     checks = {
-        "ISLANDFLOW_S3_ENDPOINT": _endpoint_problem,
-        "ISLANDFLOW_S3_BUCKET": _bucket_problem,
-        "ISLANDFLOW_DATABASE_URL": _database_problem,
-        "ISLANDFLOW_THREADS": lambda value: _integer_problem(value, 1),
-        "ISLANDFLOW_MEMORY_MB": lambda value: _integer_problem(value, MIN_MEMORY_MB),
-        "ISLANDFLOW_EXECUTOR": lambda value: _choice_problem(value, EXECUTORS),
-        "ISLANDFLOW_PROMOTION": lambda value: _choice_problem(value, PROMOTIONS),
-        "ISLANDFLOW_TRACKING_URI": _address_problem,
-        "ISLANDFLOW_ALERT_WEBHOOK": _address_problem,
-        "ISLANDFLOW_LOG_LEVEL": _level_problem,
+        "ISLANDFLOW_S3_ENDPOINT": setting_rules.endpoint_problem,
+        "ISLANDFLOW_S3_BUCKET": setting_rules.bucket_problem,
+        "ISLANDFLOW_DATABASE_URL": setting_rules.database_problem,
+        "ISLANDFLOW_THREADS": lambda value: setting_rules.integer_problem(value, 1),
+        "ISLANDFLOW_MEMORY_MB": lambda value: setting_rules.integer_problem(value, MIN_MEMORY_MB),
+        "ISLANDFLOW_EXECUTOR": lambda value: setting_rules.choice_problem(value, EXECUTORS),
+        "ISLANDFLOW_PROMOTION": lambda value: setting_rules.choice_problem(value, PROMOTIONS),
+        "ISLANDFLOW_TRACKING_URI": setting_rules.address_problem,
+        "ISLANDFLOW_ALERT_WEBHOOK": setting_rules.address_problem,
+        "ISLANDFLOW_SIGNING_KEY": setting_rules.signing_key_problem,
+        "ISLANDFLOW_TRUSTED_KEYS": setting_rules.trusted_keys_problem,
+        "ISLANDFLOW_LOG_LEVEL": setting_rules.level_problem,
     }
     problems: list[Problem] = []
     for name, check in checks.items():
@@ -346,55 +372,3 @@ def _invalid(given: Mapping[str, str]) -> list[Problem]:
             message, hint = found
             problems.append(Problem("SETTING_INVALID", f"{name} {message}", name, (hint,)))
     return problems
-
-
-def _endpoint_problem(value: str) -> tuple[str, str] | None:
-    parts = urlsplit(value)
-    hint = "write scheme, host and port, e.g. http://127.0.0.1:8333"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f"is {value!r}, which is no http:// or https:// address", hint
-    if parts.path not in ("", "/") or parts.query or parts.username:
-        return "carries more than scheme, host and port", hint
-    return None
-
-
-def _bucket_problem(value: str) -> tuple[str, str] | None:
-    if _BUCKET.fullmatch(value):
-        return None
-    return f"is {value!r}, which is no bucket name", "write 3 to 63 of a-z 0-9 . -"
-
-
-def _database_problem(value: str) -> tuple[str, str] | None:
-    scheme, separator, _ = value.partition("://")
-    hint = "write postgresql+psycopg://user:password@host:port/name"
-    if not separator:
-        return "is no database URL", hint
-    if scheme == "postgresql+psycopg":
-        return None if urlsplit(value).path.strip("/") else ("names no database", hint)
-    if scheme.startswith("sqlite"):
-        hint = "unset it together with the S3 settings: the embedded profile has its own SQLite"
-        return "names SQLite, which the services profile does not use", hint
-    return f"starts with {scheme}://, a driver that is not installed here", hint
-
-
-def _integer_problem(value: str, least: int) -> tuple[str, str] | None:
-    if value.isascii() and value.isdigit() and len(value) < 10 and int(value) >= least:
-        return None
-    return f"is {value!r}, not an integer of at least {least}", f"write e.g. {max(least, 4)}"
-
-
-def _level_problem(value: str) -> tuple[str, str] | None:
-    if value.upper() in LOG_LEVELS:
-        return None
-    return f"is {value!r}", f"write one of {', '.join(LOG_LEVELS)}"
-
-
-def _choice_problem(value: str, choices: tuple[str, ...]) -> tuple[str, str] | None:
-    return None if value in choices else (f"is {value!r}", f"write one of {', '.join(choices)}")
-
-
-def _address_problem(value: str) -> tuple[str, str] | None:
-    parts = urlsplit(value)
-    if parts.scheme in ("http", "https") and parts.hostname:
-        return None
-    return "is no http:// or https:// address", "write e.g. http://127.0.0.1:5000"

@@ -18,6 +18,7 @@ from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.s3_store import S3Store
 from islandflow_resources.settings import S3Settings
+from tests.journeys.children import SIGNING
 from tests.mlflow_server import TrackingServer, run_mlflow_server
 from tests.postgres import PostgresServer, run_postgres
 from tests.seaweed import S3Server, run_s3_server
@@ -79,7 +80,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def embedded_environment(tmp_path: Path) -> dict[str, str]:
     """Variables of a fresh embedded home, for child processes."""
-    return {**_inherited(), "ISLANDFLOW_HOME": str(tmp_path / "home")}
+    return {**_inherited(), "ISLANDFLOW_HOME": str(tmp_path / "home"), **SIGNING}
 
 
 @pytest.fixture
@@ -90,6 +91,7 @@ def services_environment(
     return {
         **_inherited(),
         "ISLANDFLOW_HOME": str(tmp_path / "home"),
+        **SIGNING,
         "ISLANDFLOW_S3_ENDPOINT": s3_bucket.endpoint,
         "ISLANDFLOW_S3_BUCKET": s3_bucket.bucket,
         "ISLANDFLOW_S3_ACCESS_KEY": s3_bucket.access_key,

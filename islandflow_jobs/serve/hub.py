@@ -74,7 +74,8 @@ class Hub:
         ContractError
             ``SERVING_NOT_STREAMED`` for a spec that is no signal; ``INSTRUMENT_LOCKED``.
         IntegrityError
-            ``SERVING_TAMPERED``, ``STREAM_ENGINE_DIFFERS``.
+            ``SERVING_TAMPERED``, ``SERVING_UNSIGNED``, ``SERVING_SIGNER_UNKNOWN``,
+            ``SERVING_SIGNATURE_WRONG``, ``STREAM_ENGINE_DIFFERS``.
         UnavailableError
             ``STREAMS_TOO_MANY``.
         """
@@ -120,7 +121,7 @@ class Hub:
 
     def _resolve(self, name: str) -> Served:
         row = Registry(self._resources.database).resolve(name)
-        spec = read_published(self._resources.store, row.serving_id)
+        spec = read_published(self._resources.store, self._resources.keyring, row.serving_id)
         if not isinstance(spec, PublishedSignal):
             raise ContractError(
                 "SERVING_NOT_STREAMED",

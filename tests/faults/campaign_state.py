@@ -113,7 +113,7 @@ def check_served(environment: Mapping[str, str], alias: str, events: int = 1) ->
     assert moved.detail["event_id"] == move.event_id
     assert {row.detail["to"] for row in told} == {move.to_serving_id}
     assert (moved.detail["reason"], moved.actor) == (move.reason, move.actor)
-    spec = read_published(resources.store, move.to_serving_id)
+    spec = read_published(resources.store, resources.keyring, move.to_serving_id)
     assert read_evidence(resources.store, spec).num_rows == spec.source.datasets
     resources.database.dispose()
     return move.to_serving_id

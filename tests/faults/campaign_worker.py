@@ -151,7 +151,7 @@ def _promote(
     assert campaign.spec.promotion is not None
     decision = Decision(campaign.spec.promotion.alias, "worker", "the gate was passed")
     place = (resources.store, resources.database, resources.engine_runtime)
-    promote(*place, campaign, dossier, stored, decision)
+    promote(*place, resources.keyring, campaign, dossier, stored, decision)
 
 
 def _load_kernels(resources: ResourceSet, key: str) -> None:

@@ -90,7 +90,7 @@ def test_the_winner_is_published_by_the_job_promotion():
     with graph_of(served_home()) as graph:
         key = only_campaign(graph)
         row = Registry(graph.resources.database).resolve("live")
-        spec = read_published(graph.resources.store, row.serving_id)
+        spec = read_published(graph.resources.store, graph.resources.keyring, row.serving_id)
         assert (spec.kind, spec.source.campaign_key) == ("signal", key)
         wanted = dg.AssetRecordsFilter(
             dg.AssetKey(keys.PUBLISHED_SERVING_SPEC), asset_partitions=[key]

@@ -36,7 +36,7 @@ def test_the_winner_is_published_under_the_campaigns_alias(published):
     [move] = registry.history("best")
     assert (move.revision, move.action, move.from_serving_id) == (1, "promote", None)
     assert move.actor == f"{ACTOR}{run.result.run_id}"
-    spec = read_published(graph.resources.store, serving_id)
+    spec = read_published(graph.resources.store, graph.resources.keyring, serving_id)
     assert event.metadata["spec"].value == spec.document()
     assert event.tags["dagster/data_version"] == serving_id.removeprefix("sha256:")
     assert len(event.tags[DOSSIER_TAG]) == 32

@@ -5,11 +5,15 @@ import json
 import pytest
 
 from contracts.errors import ContractError, IntegrityError, NotFoundError
-from islandflow_jobs import serving_run
+from islandflow_jobs import operations, serving_run
 from islandflow_resources.registry import Registry
+from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.settings import load_settings
+from islandflow_resources.signatures import Keyring, key_id
+from islandflow_resources.signing_keys import seed_of, written
 from tests.campaign_graph import campaign_home, empty_home, promoted_home, register, run_job
 from tests.graph import graph_of
-from tests.islandflow_resources.campaigning import SHUT_GATE, damage
+from tests.islandflow_resources.campaigning import SHUT_GATE, damage, remove
 
 
 @pytest.fixture
@@ -103,3 +107,56 @@ def test_what_is_shown_says_where_it_lies_and_who_published_it(promoted):
     damage(store, store.parse_uri(shown["uri"]))
     with pytest.raises(IntegrityError, match="SERVING_TAMPERED"):
         serving_run.show(promoted.resources, "best")
+
+
+def signatures_of(graph):
+    """Keys of the signatures of what is served as ``best``."""
+    serving_id = Registry(graph.resources.database).resolve("best").serving_id
+    return graph.resources.store.keys(f"serving/{serving_id[7:]}/signature-")
+
+
+def test_what_was_published_before_signatures_is_refused_until_it_is_verified_and_signed(promoted):
+    [key] = signatures_of(promoted)
+    whole = promoted.resources.store.get(key)
+    remove(promoted.resources.store, key)
+    for read in (serving_run.show, operations.verify_one):
+        with pytest.raises(IntegrityError, match=r"SERVING_UNSIGNED.*islandflow serving sign"):
+            read(promoted.resources, "best")
+    lines = serving_run.sign(promoted.resources, "best")
+    assert lines[0].startswith("verified ")
+    assert lines[-1] == f"signed by {json.loads(whole)['key_id']}"
+    assert promoted.resources.store.get(key) == whole
+    assert json.loads("\n".join(serving_run.show(promoted.resources, "best")))["signed_by"]
+
+
+def test_what_does_not_verify_is_not_signed(promoted):
+    [key] = signatures_of(promoted)
+    remove(promoted.resources.store, key)
+    gate_key = Registry(promoted.resources.database).resolve("best").gate_key
+    damage(promoted.resources.store, gate_key)
+    with pytest.raises(IntegrityError, match="CHAIN_BROKEN"):
+        serving_run.sign(promoted.resources, "best")
+    assert signatures_of(promoted) == []
+
+
+def test_another_deployment_trusts_it_once_it_is_told_the_public_key(promoted, tmp_path):
+    store, database = promoted.resources.store, promoted.resources.database
+    [public] = serving_run.show_key(promoted.resources)
+    elsewhere = ResourceSet.from_environment({"ISLANDFLOW_HOME": str(tmp_path)})
+    trusting = ResourceSet.from_environment(
+        {"ISLANDFLOW_HOME": str(tmp_path), "ISLANDFLOW_TRUSTED_KEYS": public}
+    )
+    for there in (elsewhere, trusting):
+        there.__dict__.update(store=store, database=database)
+    with pytest.raises(IntegrityError, match=r"SERVING_SIGNER_UNKNOWN.*ISLANDFLOW_TRUSTED_KEYS"):
+        serving_run.show(elsewhere, "best")
+    assert serving_run.show(trusting, "best") == serving_run.show(promoted.resources, "best")
+
+
+def test_a_new_key_is_a_pair_of_settings_that_belong_together():
+    first, second = (dict(line.split("=", 1) for line in serving_run.new_key()) for _ in range(2))
+    assert first["ISLANDFLOW_SIGNING_KEY"] != second["ISLANDFLOW_SIGNING_KEY"]
+    settings = load_settings(first)
+    own = Keyring(seed_of(settings.signing_key)).public_key()
+    assert Keyring.of(settings).trusted() == {key_id(own): own}
+    assert settings.trusted_keys == (written(own),)

@@ -34,7 +34,9 @@ def store(graph, tmp_path):
 
 def verify(graph, name="best"):
     resources = graph.resources
-    return verify_serving(resources.store, resources.database, resources.engine_runtime, name)
+    return verify_serving(
+        resources.store, resources.database, resources.engine_runtime, resources.keyring, name
+    )
 
 
 def served(graph):
@@ -42,7 +44,7 @@ def served(graph):
 
 
 def spec_of(graph):
-    return read_published(graph.resources.store, served(graph).serving_id)
+    return read_published(graph.resources.store, graph.resources.keyring, served(graph).serving_id)
 
 
 def links(graph):

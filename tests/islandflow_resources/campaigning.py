@@ -28,6 +28,8 @@ from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.judgement import judged_now
 from islandflow_resources.materialise import dataset_ref, find_datasets
 from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.signatures import Keyring
+from islandflow_resources.signing_keys import KEY_FILE
 from tests.graph import CALM, KERNELS, SINKING, fast_folder
 from tests.oracles import montecarlo
 
@@ -116,6 +118,7 @@ class Home:
     store: ObjectStore
     database: Database
     runtime: EngineRuntime
+    keyring: Keyring
 
     @classmethod
     def embedded(cls, folder):
@@ -123,7 +126,8 @@ class Home:
         folder.mkdir(parents=True, exist_ok=True)
         database = Database(f"sqlite:///{folder / 'islandflow.db'}")
         database.migrate()
-        return cls(FolderStore(folder / "objects"), database, runtime())
+        keyring = Keyring(key_file=folder / KEY_FILE)
+        return cls(FolderStore(folder / "objects"), database, runtime(), keyring)
 
     @property
     def place(self):
@@ -150,7 +154,9 @@ class Home:
         """Carry out a decision on the winner of a campaign."""
         judged = self.judged(campaign)
         chosen = decision(**changes)
-        return promotion.promote(*self.place, campaign, judged.dossier, judged.stored, chosen)
+        return promotion.promote(
+            *self.place, self.keyring, campaign, judged.dossier, judged.stored, chosen
+        )
 
     def objects(self):
         """Every object that is in its place, with its bytes."""

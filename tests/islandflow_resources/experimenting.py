@@ -117,7 +117,9 @@ def promoted(home, experiment, **changes):
     """Publish the winner of an experiment."""
     found = judged(home, experiment)
     chosen = decision(**{"alias": "live", **changes})
-    return promotion.promote(*home.place, experiment, found.dossier, found.stored, chosen)
+    return promotion.promote(
+        *home.place, home.keyring, experiment, found.dossier, found.stored, chosen
+    )
 
 
 def chunks_of(home, made):

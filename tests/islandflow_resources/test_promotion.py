@@ -43,7 +43,7 @@ place = resources.store, resources.database, runtime
 campaign = campaigns.registered(resources.database, "tiny")
 """
 PROVE = f"""{OPEN}
-spec = published.read_published(resources.store, sys.argv[3])
+spec = published.read_published(resources.store, resources.keyring, sys.argv[3])
 made = published.Draft(spec, published.read_evidence(resources.store, spec))
 promotion.prove(*place, campaign, made)
 print(json.dumps([made.evidence.num_rows, made.key]))
@@ -53,7 +53,8 @@ judged = judgement.judged_now(*place, campaign, "run")
 decision = promotion.Decision("best", "the sensor", "the gate was passed")
 print("ready", flush=True)
 sys.stdin.readline()
-done = promotion.promote(*place, campaign, judged.dossier, judged.stored, decision)
+vouched = judged.dossier, judged.stored
+done = promotion.promote(*place, resources.keyring, campaign, *vouched, decision)
 print(json.dumps([done.promoted.new, done.draft.serving_id]))
 """
 
@@ -88,7 +89,7 @@ def test_a_winner_that_passed_is_published_and_served(home):
     assert (row.gate_key, row.object_key) == (judged.stored.key, done.draft.key)
     assert row.campaign_hash == campaign.spec.campaign_hash
     assert row.git_commit == git_commit(TOP)
-    assert read_published(home.store, row.serving_id) == done.draft.spec
+    assert read_published(home.store, home.keyring, row.serving_id) == done.draft.spec
     assert read_evidence(home.store, done.draft.spec).num_rows == 4
     assert history(home) == [(1, "promote", row.serving_id)]
 

@@ -14,6 +14,7 @@ from islandflow_resources.published import (
     read_published,
     spec_key,
 )
+from islandflow_resources.signatures import key_id, signature_key
 from islandflow_resources.tables import read_verified
 from islandflow_resources.trials import TRIALS
 from tests.islandflow_resources.campaigning import (
@@ -31,6 +32,10 @@ def drafted(home, campaign=None):
     campaign = campaign or home.ready()
     judged = home.judged(campaign)
     return draft(home.store, home.database, campaign, judged.dossier, judged.stored.content_digest)
+
+
+def signature_of(home, made):
+    return signature_key(made.serving_id, key_id(home.keyring.public_key()))
 
 
 def data_of(home, campaign):
@@ -104,54 +109,56 @@ def test_a_spec_gives_every_row_of_its_evidence_again_to_the_bit(shared, made):
 def test_what_is_published_is_read_as_it_was(home):
     made = drafted(home)
     assert home.store.keys("serving/") == []
-    publish(home.store, made)
-    publish(home.store, made)
-    assert home.store.keys("serving/") == sorted([made.key, made.spec.evidence.object_key])
-    assert read_published(home.store, made.serving_id) == made.spec
+    publish(home.store, home.keyring, made)
+    publish(home.store, home.keyring, made)
+    assert home.store.keys("serving/") == sorted(
+        [made.key, made.spec.evidence.object_key, signature_of(home, made)]
+    )
+    assert read_published(home.store, home.keyring, made.serving_id) == made.spec
     assert read_evidence(home.store, made.spec).to_pylist() == made.evidence.to_pylist()
 
 
 def test_no_byte_of_a_spec_may_be_another(home):
     made = drafted(home)
-    publish(home.store, made)
+    publish(home.store, home.keyring, made)
     data = home.store.get(made.key)
     places = [*range(0, len(data), len(data) // 40), len(data) - 1]
     for place in places:
         damage(home.store, made.key, data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         with pytest.raises(IntegrityError, match="SERVING_TAMPERED") as caught:
-            read_published(home.store, made.serving_id)
+            read_published(home.store, home.keyring, made.serving_id)
         assert made.serving_id in caught.value.message
     for other in (data + b" ", data[:-1], b"", b" " + data, b"\xff\xfe", b"[1]\n"):
         damage(home.store, made.key, other)
         with pytest.raises(IntegrityError, match="SERVING_TAMPERED"):
-            read_published(home.store, made.serving_id)
+            read_published(home.store, home.keyring, made.serving_id)
 
 
 def test_another_spec_in_its_place_is_refused(home):
     made = drafted(home)
-    publish(home.store, made)
+    publish(home.store, home.keyring, made)
     other = home.ready(promotion={"alias": "best", "description": "another"})
     home.trials(other)
     theirs = drafted(home, other)
     assert theirs.serving_id != made.serving_id
-    publish(home.store, theirs)
+    publish(home.store, home.keyring, theirs)
     damage(home.store, made.key, home.store.get(theirs.key))
     with pytest.raises(IntegrityError, match="SERVING_TAMPERED"):
-        read_published(home.store, made.serving_id)
-    assert read_published(home.store, theirs.serving_id) == theirs.spec
+        read_published(home.store, home.keyring, made.serving_id)
+    assert read_published(home.store, home.keyring, theirs.serving_id) == theirs.spec
 
 
 def test_a_tampered_spec_is_not_published_over(home):
     made = drafted(home)
-    publish(home.store, made)
+    publish(home.store, home.keyring, made)
     damage(home.store, made.key)
     with pytest.raises(IntegrityError, match="OBJECT_DIFFERS"):
-        publish(home.store, made)
+        publish(home.store, home.keyring, made)
 
 
 def test_no_byte_of_the_evidence_changes_what_is_read(home):
     made = drafted(home)
-    publish(home.store, made)
+    publish(home.store, home.keyring, made)
     key = made.spec.evidence.object_key
     data, whole = home.store.get(key), made.evidence.to_pylist()
     refused = 0
@@ -166,12 +173,12 @@ def test_no_byte_of_the_evidence_changes_what_is_read(home):
 
 def test_what_is_gone_is_not_found(home):
     made = drafted(home)
-    publish(home.store, made)
+    publish(home.store, home.keyring, made)
     remove(home.store, made.key)
     with pytest.raises(NotFoundError):
-        read_published(home.store, made.serving_id)
+        read_published(home.store, home.keyring, made.serving_id)
     with pytest.raises(ContractError):
-        read_published(home.store, "../../etc/passwd")
+        read_published(home.store, home.keyring, "../../etc/passwd")
     assert spec_key("sha256:" + "a" * 64) == f"serving/{'a' * 64}/spec.json"
 
 

@@ -151,14 +151,14 @@ def test_the_winner_of_an_open_gate_is_served_and_verified_from_its_seeds(served
     row = Registry(home.database).resolve("live")
     assert row.serving_id == outcome.draft.serving_id
     assert (row.kind, row.candidate_key) == ("signal", outcome.draft.spec.source.run_id)
-    spec = read_published(home.store, row.serving_id)
+    spec = read_published(home.store, home.keyring, row.serving_id)
     assert spec == outcome.draft.spec
     assert read_evidence(home.store, spec).equals(outcome.draft.evidence)
     run_id = spec.source.run_id
     assert serving_aliases(home.database, [run_id]) == {run_id: ["live"]}
     again = promoted(home, ready(home))
     assert not again.promoted.new
-    lines = verify_serving(*home.place, "live")
+    lines = verify_serving(*home.place, home.keyring, "live")
     assert lines[0] == f"verified {row.serving_id}"
     assert "2 datasets recomputed from their seeds" in lines[2]
 
@@ -169,15 +169,15 @@ def test_a_tampered_spec_or_evidence_is_refused_by_name(served):
     whole = {name: home.store.get(name) for name in (key, place)}
     damage(home.store, key, whole[key].replace(b'"threshold":', b'"threshold": '))
     with pytest.raises(IntegrityError, match="SERVING_TAMPERED"):
-        read_published(home.store, outcome.draft.serving_id)
+        read_published(home.store, home.keyring, outcome.draft.serving_id)
     with pytest.raises(IntegrityError, match="published spec"):
-        verify_serving(*home.place, "live")
+        verify_serving(*home.place, home.keyring, "live")
     damage(home.store, key, whole[key])
     damage(home.store, place)
     with pytest.raises(IntegrityError, match="evidence"):
-        verify_serving(*home.place, "live")
+        verify_serving(*home.place, home.keyring, "live")
     damage(home.store, place, whole[place])
-    assert verify_serving(*home.place, "live")
+    assert verify_serving(*home.place, home.keyring, "live")
 
 
 def test_what_a_gate_refuses_is_not_published(home):

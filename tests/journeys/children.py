@@ -6,6 +6,7 @@ process that has imported everything. What they leave behind is looked at in ``s
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -24,6 +25,9 @@ TIMEOUT_S = 240.0
 RUN_CONFIG = "resources: {backtest_settings: {config: {fee_bps: 2.0, bar_delay: 2}}}\n"
 
 _GUARD = ROOT / "tests" / "guard"
+_KEY = b"a key that everybody may know .."
+SIGNING = {"ISLANDFLOW_SIGNING_KEY": base64.b64encode(_KEY).decode("ascii")}
+"""The same in every home, so that signatures are the same to the byte, too."""
 _OUTSIDE_SETTINGS = ("ISLANDFLOW_", "DAGSTER_", "AWS_", "PG")
 
 
@@ -58,7 +62,7 @@ def embedded(home: Path) -> dict[str, str]:
     kept = {
         name: text for name, text in os.environ.items() if not name.startswith(_OUTSIDE_SETTINGS)
     }
-    return {**kept, "PYTHONPATH": str(_GUARD), "ISLANDFLOW_HOME": str(home)}
+    return {**kept, "PYTHONPATH": str(_GUARD), "ISLANDFLOW_HOME": str(home), **SIGNING}
 
 
 def services(home: Path, bucket: S3Settings, database_url: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ from islandflow_resources.models import ServingSpecRow
 from islandflow_resources.published import spec_key
 from islandflow_resources.registry import Promotion, Registry
 from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.signatures import sign
 from tests.graph import KERNELS
 from tests.islandflow_resources.books import (
     FIXTURES,
@@ -139,8 +140,9 @@ def published(config, stream, **changes) -> PublishedSignal:
 
 def publish(resources: ResourceSet, spec, alias: str = ALIAS, **changes) -> str:
     """Store a spec and let an alias point to it; its id."""
-    key = spec_key(spec.serving_id)
-    resources.store.put_exact(key, canonical_json(spec.document()) + b"\n")
+    key, document = spec_key(spec.serving_id), canonical_json(spec.document())
+    sign(resources.store, resources.keyring, spec.serving_id, document)
+    resources.store.put_exact(key, document + b"\n")
     fields = {
         "serving_id": spec.serving_id,
         "kind": spec.kind,
