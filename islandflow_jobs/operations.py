@@ -137,9 +137,8 @@ def verify_one(resources: ResourceSet, uri: str) -> list[str]:
     from islandflow_jobs import verify, verify_results, verify_serving
 
     if verify_serving.is_serving(resources.store, uri):
-        return verify_serving.verify_serving(
-            resources.store, resources.database, resources.engine_runtime, uri
-        )
+        place = resources.store, resources.database, resources.engine_runtime
+        return verify_serving.verify_serving(*place, resources.keyring, uri)
     if verify_results.is_result(resources.store, uri):
         digest = verify_results.verify_result(resources.store, resources.database, uri)
         return [f"verified {uri}", f"recomputed {digest}"]

@@ -36,6 +36,7 @@ def dagster_resources() -> dict[str, dg.ResourceDefinition]:
         "store": dg.ResourceDefinition(lambda _: resource_set().store),
         "labels_store": dg.ResourceDefinition(lambda _: resource_set().labels_store),
         "database": dg.ResourceDefinition(lambda _: resource_set().database),
+        "keyring": dg.ResourceDefinition(lambda _: resource_set().keyring),
         "engine_runtime": dg.ResourceDefinition(lambda _: resource_set().engine_runtime),
         "chunk_executor": dg.ResourceDefinition(lambda _: executor_of(resource_set())),
     }
