@@ -6,6 +6,7 @@ Read by tests/test_compose.py and tests/test_kubernetes.py.
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,13 @@ HOLDS = {
 """The variables that each service needs, and so all that it may be given."""
 
 
+@cache
 def document(name: str) -> Any:
     """A YAML file of the project."""
     return yaml.safe_load((ROOT / name).read_text("utf-8"))
 
 
+@cache
 def example() -> dict[str, str]:
     """What deploy/.env.example sets."""
     lines = (ROOT / "deploy/.env.example").read_text("utf-8").splitlines()
@@ -89,10 +92,15 @@ def variables_of(text: str) -> tuple[set[str], set[str]]:
     return {name for name, _, _ in found}, {name for name, kind, _ in found if kind}
 
 
-def compose(variables: dict[str, str] | None = None) -> dict[str, Any]:
-    """The compose file, interpolated if there are variables."""
-    written = document("docker-compose.yml")
-    return written if variables is None else interpolated(written, variables)
+def compose() -> dict[str, Any]:
+    """The compose file as it is written."""
+    return document("docker-compose.yml")
+
+
+@cache
+def started() -> dict[str, Any]:
+    """The compose file as the example's settings make it."""
+    return interpolated(compose(), example())
 
 
 def variables_of_dagster(node: object) -> set[str]:

@@ -41,7 +41,7 @@ def compose():
 @pytest.fixture(scope="module")
 def started():
     """The compose file as the example's settings make it."""
-    return deployment.compose(deployment.example())
+    return deployment.started()
 
 
 @pytest.fixture(scope="module")
