@@ -29,6 +29,7 @@ from islandflow_resources.object_store import (
     aside_key,
     checked_key,
     readable_key,
+    readable_prefix,
 )
 
 _LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTSUP, errno.ENOTDIR, errno.EEXIST)
@@ -76,7 +77,7 @@ class FolderStore(ObjectStore):
             return self._path(key).is_file()
 
     def keys(self, prefix: str = "") -> list[str]:
-        folder = prefix.rpartition("/")[0]
+        folder = readable_prefix(prefix).rpartition("/")[0]
         with _translated("list", self.root_uri + prefix):
             staging = STAGING in folder.split("/")
             found = [] if staging else _walk(self.root / folder, f"{folder}/" if folder else "")
@@ -115,7 +116,7 @@ class FolderStore(ObjectStore):
     def _publish(self, key: str, fill: Callable[[Path], None]) -> bool:
         """Fill a staged file, then give it its name; the name decides who was first."""
         final = self.root / checked_key(key)
-        if final.is_file():
+        if _is_wanted(final):
             return False
         staged = self._staged()
         with _translated("write", self.uri(key)):
@@ -131,6 +132,19 @@ class FolderStore(ObjectStore):
                 staged.unlink(missing_ok=True)
             _sync_folder(final.parent)
         return True
+
+
+def _is_wanted(final: Path) -> bool:
+    """Whether the object is there; if so, a sweep shall see that somebody still wants it."""
+    if not final.is_file():
+        return False
+    try:
+        os.utime(final)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass  # another user's file, or a disk that is read only: it is there all the same
+    return True
 
 
 def _write(path: Path, data: bytes) -> None:

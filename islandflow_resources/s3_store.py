@@ -10,6 +10,8 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -25,6 +27,7 @@ from islandflow_resources.object_store import (
     aside_key,
     checked_key,
     readable_key,
+    readable_prefix,
 )
 from islandflow_resources.retries import Patience, patiently
 
@@ -36,6 +39,9 @@ T = TypeVar("T")
 LARGE_BYTES = 16 << 20
 """From here on objects go up in parts."""
 _READ_AHEAD_BYTES = 1 << 20
+_REFRESHED_AFTER = timedelta(hours=12)
+_COPY_LIMIT_BYTES = 5 << 30
+"""What S3 copies in one request."""
 _RETRIED_CODES = frozenset(
     {
         "BadDigest",
@@ -78,7 +84,7 @@ class S3Store(ObjectStore):
             self.client.put_object(Bucket=self.settings.bucket, **arguments)
             return True
 
-        return self.call("write", key, put, exists=False)
+        return self.call("write", key, put, exists=False) or self._wanted(key)
 
     def put_file_if_absent(self, key: str, path: Path) -> bool:
         checked_key(key)
@@ -91,7 +97,27 @@ class S3Store(ObjectStore):
     def _upload(self, key: str, source: BinaryIO, size: int) -> bool:
         from islandflow_resources.s3_multipart import upload_if_absent
 
-        return False if self.exists(key) else upload_if_absent(self, key, source, size)
+        if not self.exists(key) and upload_if_absent(self, key, source, size):
+            return True
+        return self._wanted(key)
+
+    def _wanted(self, key: str) -> bool:
+        """Let a sweep see that somebody still wants an old object: it is copied onto itself.
+
+        Returns
+        -------
+        bool
+            False: the object was not created here.
+        """
+        its = {"Bucket": self.settings.bucket, "Key": key}
+        with suppress(NotFoundError):  # as if it had never been there: whoever reads it, finds out
+            head = self._head(key)
+            age, size = datetime.now(UTC) - head["LastModified"], int(head["ContentLength"])
+            if age > _REFRESHED_AFTER and size <= _COPY_LIMIT_BYTES:
+                copy = {**its, "CopySource": its, "CopySourceIfMatch": head["ETag"]}
+                copy["MetadataDirective"] = "REPLACE"
+                self.call("keep", key, lambda: self.client.copy_object(**copy), exists=None)
+        return False
 
     def get(self, key: str) -> bytes:
         def read() -> bytes:
@@ -146,6 +172,7 @@ class S3Store(ObjectStore):
         return self.call("read", key, read)
 
     def keys(self, prefix: str = "") -> list[str]:
+        readable_prefix(prefix)
         found: list[str] = []
         token: dict[str, str] = {}
         while True:
