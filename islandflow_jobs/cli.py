@@ -17,7 +17,7 @@ from contracts.errors import ContractError, IslandflowError
 from contracts.scenario import load_scenario
 from contracts.seeds import parse_seed, parse_seeds
 from islandflow_jobs import operations
-from islandflow_jobs.cli_analysis import catalog
+from islandflow_jobs.cli_analysis import catalog, report
 from islandflow_jobs.cli_books import book
 from islandflow_jobs.cli_campaigns import campaign, serving
 from islandflow_jobs.cli_control import control
@@ -25,9 +25,16 @@ from islandflow_jobs.cli_datasets import dataset
 from islandflow_jobs.cli_experiments import experiment
 from islandflow_jobs.cli_flow import flow
 from islandflow_jobs.cli_grids import grid
+from islandflow_jobs.cli_maintenance import backup, gc, restore
 from islandflow_jobs.cli_serve import serve
 from islandflow_jobs.cli_tapes import tape
-from islandflow_jobs.documents import all_loaded, all_valid, one_line, read_file
+from islandflow_jobs.documents import (
+    all_loaded,
+    all_valid,
+    one_line,
+    read_file,
+    refuse_undecodable,
+)
 from islandflow_resources.resource_set import ResourceSet
 
 T = TypeVar("T")
@@ -54,9 +61,13 @@ app.add_typer(experiment, name="experiment")
 app.add_typer(control, name="control")
 app.add_typer(tape, name="tape")
 app.add_typer(flow, name="flow")
+app.add_typer(report, name="report")
 app.add_typer(schema, name="schema")
 app.command()(catalog)
 app.command()(serve)
+app.command()(gc)
+app.command()(backup)
+app.command()(restore)
 
 Files = Annotated[list[Path], typer.Argument(help="documents", show_default=False)]
 Seeds = Annotated[str, typer.Option(help="seeds to register, e.g. 1-5 or 1,2,7")]
@@ -190,6 +201,16 @@ def provision() -> None:
     _print_each(operations.provision(ResourceSet.from_environment()))
 
 
+@app.command()
+def warm() -> None:
+    """Compile the kernels into the kernel cache, and say how many and how long it took."""
+    from islandflow_jobs.warm_run import warm as compile_all
+
+    for line in compile_all(ResourceSet.from_environment()):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
 @app.command("env")
 def environment() -> None:
     """Print the environment of the profile for a shell: eval "$(islandflow env)"."""
@@ -213,6 +234,7 @@ def ui(port: Annotated[int, typer.Option(help="port on this machine")] = 3000) -
 def main() -> None:
     """Entry point: run a command and turn errors into one line each and an exit code."""
     try:
+        refuse_undecodable(sys.argv[1:])
         app(standalone_mode=True)
     except IslandflowError as error:
         for problem in error.problems:

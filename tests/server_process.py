@@ -34,6 +34,7 @@ class Server:
     orphan_signal: int
     environment: dict[str, str]
     user: int | None = None
+    start_s: float = START_S
     rubbish: list[str] = field(default_factory=list)
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     watcher: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -56,7 +57,7 @@ class Server:
             )
         self.process = process
         self.watcher = _when_orphaned(process.pid, self.orphan_signal, self.rubbish)
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + self.start_s
         while not self.ready():
             if process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
