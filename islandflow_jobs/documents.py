@@ -59,6 +59,25 @@ def all_loaded(files: Sequence[tuple[Path, Callable[[bytes], T]]]) -> list[T]:
     raise typer.Exit(2)
 
 
+def refuse_undecodable(arguments: Sequence[str]) -> None:
+    """Refuse arguments of bytes that are no text: no name of anything here is one.
+
+    Raises
+    ------
+    ContractError
+        ``ARGUMENTS_INVALID``.
+    """
+    for argument in arguments:
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ContractError(
+                "ARGUMENTS_INVALID",
+                f"the argument {one_line(argument)[:120]!r} is not UTF-8",
+                hints=("write it in UTF-8; rename the file if it is one's name",),
+            ) from error
+
+
 def one_line(text: object) -> str:
     """Text without what would break the line or steer the terminal: documents quote anything."""
     return "".join(

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import dagster as dg
 
 from contracts.campaign import load_campaign
+from contracts.canonical import MAX_DOCUMENT_BYTES
 from contracts.errors import ContractError
 from contracts.experiment import load_experiment
 from contracts.mbo import load_mbo_spec
@@ -62,7 +63,7 @@ from islandflow_jobs.registration import (
 )
 from islandflow_resources.database import Database
 from islandflow_resources.failures import reported
-from islandflow_resources.object_store import ObjectStore
+from islandflow_resources.object_store import ObjectStore, is_own, is_readable
 from islandflow_resources.tape_requests import TapeRequest
 
 SCENARIO_INBOX = "inbox/scenarios/"
@@ -211,28 +212,28 @@ def register_documents(
     """
     with reported(context):
         refuse_temporary(context.instance)
-        for key in store.keys(SCENARIO_INBOX):
+        for key in waiting(store, SCENARIO_INBOX):
             _register(context, store, key, lambda data: _scenario(database, context.instance, data))
-        for key in store.keys(STRATEGY_INBOX):
+        for key in waiting(store, STRATEGY_INBOX):
             _register(context, store, key, lambda data: _strategy(database, data))
-        for key in store.keys(TAPE_INBOX):
+        for key in waiting(store, TAPE_INBOX):
             _register(
                 context, store, key, lambda data: _tape(store, database, context.instance, data)
             )
-        for key in store.keys(MARKET_INBOX):
+        for key in waiting(store, MARKET_INBOX):
             _register(
                 context, store, key, lambda data: _market(store, database, context.instance, data)
             )
-        for key in (*store.keys(PIPELINE_INBOX), *store.keys(DATASET_INBOX)):
+        for key in (*waiting(store, PIPELINE_INBOX), *waiting(store, DATASET_INBOX)):
             _register(
                 context, store, key, lambda data: _datasets(store, database, context.instance, data)
             )
         # Last, because a campaign may name what lay in the other inboxes.
-        for key in store.keys(CAMPAIGN_INBOX):
+        for key in waiting(store, CAMPAIGN_INBOX):
             _register(
                 context, store, key, lambda data: _campaign(store, database, context.instance, data)
             )
-        for key in store.keys(EXPERIMENT_INBOX):
+        for key in waiting(store, EXPERIMENT_INBOX):
             _register(
                 context,
                 store,
@@ -245,6 +246,11 @@ def register_documents(
 def register_inbox() -> None:
     """Documents under ``inbox/`` of the store become partitions, strategies and campaigns."""
     register_documents()
+
+
+def waiting(store: ObjectStore, place: str) -> list[str]:
+    """Keys of the documents of an inbox; what no store would read under its name stays there."""
+    return [key for key in store.keys(place) if is_readable(key)]
 
 
 def _scenario(database: Database, instance: dg.DagsterInstance, data: bytes) -> str:
@@ -295,12 +301,17 @@ def _register(
     context: dg.OpExecutionContext, store: ObjectStore, key: str, register: Callable[[bytes], str]
 ) -> None:
     try:
-        data = store.get(key)
+        with store.open(key) as file:
+            # No more than tells that it is too large: whoever may write here may write anything.
+            data = file.read(MAX_DOCUMENT_BYTES + 1)
         _refuse_wrong_inbox(key, data)
         name = register(data)
     except ContractError as error:
         moved = store.quarantine(key)
-        store.put_if_absent(f"{moved.rsplit('/', 1)[0]}/errors.json", _report(key, error))
+        # Beside the document, or above all folders whose names are not ours to write.
+        folder = moved.rsplit("/", 1)[0]
+        place = folder if is_own(folder) else "/".join(moved.split("/")[:2])
+        store.put_if_absent(f"{place}/errors.json", _report(key, error))
         context.log.error(f"{key} is broken and lies in {moved}: {error}")
         return
     store.set_aside(key, REGISTERED)

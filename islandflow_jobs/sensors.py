@@ -6,7 +6,7 @@ campaigns is ``campaign_sensors``, what raises alarms ``alert_sensors``.
 
 import dagster as dg
 
-from islandflow_jobs.jobs import INBOXES, register_inbox
+from islandflow_jobs.jobs import INBOXES, register_inbox, waiting
 from islandflow_resources.object_store import ObjectStore
 
 UNFINISHED = [
@@ -22,10 +22,10 @@ def inbox(
     context: dg.SensorEvaluationContext, store: dg.ResourceParam[ObjectStore]
 ) -> dg.RunRequest | dg.SkipReason:
     """Start a registration while documents wait under ``inbox/``."""
-    waiting = [key for place in INBOXES for key in store.keys(place)]
-    if not waiting:
+    documents = [key for place in INBOXES for key in waiting(store, place)]
+    if not documents:
         return dg.SkipReason(f"nothing lies under {', '.join(INBOXES)}")
     busy = dg.RunsFilter(job_name=register_inbox.name, statuses=UNFINISHED)
     if context.instance.get_runs_count(busy):
-        return dg.SkipReason(f"{len(waiting)} documents wait for the running registration")
-    return dg.RunRequest(tags={"islandflow/documents": str(len(waiting))})
+        return dg.SkipReason(f"{len(documents)} documents wait for the running registration")
+    return dg.RunRequest(tags={"islandflow/documents": str(len(documents))})

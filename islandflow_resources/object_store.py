@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -27,44 +28,77 @@ STAGING = ".staging"
 CONCURRENCY = 8
 MAX_KEY_BYTES = 960
 """S3 allows 1,024: the rest is room for the quarantine's prefix."""
-_COMPONENT = re.compile(r"[a-z0-9_=-][a-z0-9._=-]*")
+_COMPONENT = re.compile(r"[a-z0-9_=-](?:[a-z0-9._=-]*[a-z0-9_=-])?")
+
+_OUTSIDE = frozenset({"", ".", "..", STAGING})
 
 
 def checked_key(key: str) -> str:
     """Return `key` unchanged, or refuse what some store would alias, hide or refuse.
 
-    Components of ``[a-z0-9._=-]``, 1 to 255 long, not starting with a dot, joined by
-    single slashes; at most `MAX_KEY_BYTES` in all.
+    Components of ``[a-z0-9._=-]``, 1 to 255 long, neither starting nor ending with a
+    dot, joined by single slashes; at most `MAX_KEY_BYTES` in all.
 
     Raises
     ------
     ContractError
         ``KEY_INVALID``.
     """
-    components = key.split("/")
-    if len(key) > MAX_KEY_BYTES or any(len(component) > 255 for component in components):
+    if not _is_short(key):
         raise _key_error(key, f"is longer than {MAX_KEY_BYTES}, or a part of it than 255")
-    if not all(_COMPONENT.fullmatch(component) for component in components):
+    if not is_own(key):
         raise _key_error(key, "is not made of parts of a-z 0-9 . _ = - joined by single slashes")
     return key
+
+
+def is_own(key: str) -> bool:
+    """Whether `checked_key` lets a key pass."""
+    return _is_short(key) and all(_COMPONENT.fullmatch(part) for part in key.split("/"))
+
+
+def _is_short(key: str) -> bool:
+    return len(key) <= MAX_KEY_BYTES and all(len(part) <= 255 for part in key.split("/"))
 
 
 def readable_key(key: str) -> str:
     """Return `key` unchanged, or refuse what could escape the store.
 
-    Wider than `checked_key`, because people drop files of any name into an inbox.
+    Wider than `checked_key`, because people drop files of any name into an inbox; but what some
+    file system or server might fold into such a key is refused with it.
 
     Raises
     ------
     ContractError
         ``KEY_INVALID``.
     """
-    components = key.split("/")
-    if any(component in ("", ".", "..", STAGING) for component in components) or not (
-        key.isprintable() and len(key.encode("utf-8", "replace")) <= MAX_KEY_BYTES + 64
-    ):
+    if not is_readable(key):
         raise _key_error(key, "is empty, too long, or leads out of the store")
     return key
+
+
+def is_readable(key: str) -> bool:
+    """Whether `readable_key` lets a key pass."""
+    folded = unicodedata.normalize("NFKC", key)
+    return (
+        key.isprintable()
+        and len(key.encode("utf-8", "replace")) <= MAX_KEY_BYTES + 64
+        and folded.count("/") == key.count("/")
+        and not any(_OUTSIDE.intersection(form.split("/")) for form in (key, folded))
+    )
+
+
+def readable_prefix(prefix: str) -> str:
+    """Return the beginning of keys unchanged, or refuse what could list something else.
+
+    Raises
+    ------
+    ContractError
+        ``KEY_INVALID``.
+    """
+    folders = prefix.split("/")[:-1]
+    if "\0" in prefix or {"", ".", ".."}.intersection(folders):
+        raise _key_error(prefix, "is no beginning of a key: it leads out of the store")
+    return prefix
 
 
 class ObjectStore(ABC):
@@ -117,7 +151,13 @@ class ObjectStore(ABC):
 
     @abstractmethod
     def keys(self, prefix: str = "") -> list[str]:
-        """All keys that start with the text `prefix`, sorted by their bytes."""
+        """All keys that start with the text `prefix`, sorted by their bytes.
+
+        Raises
+        ------
+        ContractError
+            ``KEY_INVALID`` for a prefix that leads out of the store.
+        """
 
     @abstractmethod
     def set_aside(self, key: str, root: str) -> str:
@@ -214,9 +254,10 @@ def aside_key(root: str, key: str) -> str:
 
 
 def _key_error(key: str, what: str) -> ContractError:
+    quoted = repr(key[:120])
     return ContractError(
         "KEY_INVALID",
-        f"the object key {key[:120]!r} {what}",
-        key[:120],
+        f"the object key {quoted} {what}",
+        key[:120] if key.isprintable() else quoted,
         ("write a key such as scenarios/trend-up/seed=7/v1/dataset.parquet",),
     )

@@ -16,6 +16,7 @@ from islandflow_jobs.jobs import (
     SCENARIO_INBOX,
     STRATEGY_INBOX,
     TAPE_INBOX,
+    waiting,
 )
 from islandflow_resources.tape_requests import registered_requests
 from tests.graph import CALM, CROSSOVER, QUIET, Run, market
@@ -108,6 +109,27 @@ def test_a_file_of_any_name_is_taken(graph, name):
     assert empty_the_inbox(graph).success
     assert under(graph, SCENARIO_INBOX) == []
     assert graph.scenario_keys[-1] == market(CALM, id="named").partition_key
+
+
+@pytest.mark.parametrize("name", ["a\nb.json", "\u2025", "x\u202ejson.exe", "a\uff0fb.json"])
+def test_a_file_of_a_name_that_no_store_reads_keeps_nobody_waiting(graph, name):
+    folder = graph.resources.store.root / SCENARIO_INBOX
+    folder.mkdir(parents=True)
+    (folder / name).write_text("{}", "utf-8")
+    drop(graph, good=CALM | {"id": "good"})
+    assert empty_the_inbox(graph).success
+    assert graph.scenario_keys[-1] == market(CALM, id="good").partition_key
+    assert [path.name for path in folder.iterdir()] == [name]
+    assert waiting(graph.resources.store, SCENARIO_INBOX) == []
+
+
+def test_errors_of_a_document_in_a_folder_of_any_name_lie_above_it(graph):
+    folder = graph.resources.store.root / SCENARIO_INBOX / "Ünter folder"
+    folder.mkdir(parents=True)
+    (folder / "broken.json").write_bytes(b"{")
+    assert empty_the_inbox(graph).success
+    assert under(graph, SCENARIO_INBOX) == []
+    assert [*errors_of(graph)] == [f"{SCENARIO_INBOX}Ünter folder/broken.json"]
 
 
 def test_the_same_document_twice_is_one_partition(graph):
