@@ -40,6 +40,7 @@ from islandflow_resources.bar_rules import (
 )
 from islandflow_resources.table_digest import content_digest
 from islandflow_resources.table_schemas import from_arrays
+from islandflow_resources.unpacking import swollen
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -187,7 +188,7 @@ def _opened(path: Path) -> _Source:
         with path.open("rb") as file:
             head = file.read(_HEADER_BYTES)
     if size > MAX_BYTES:
-        raise _oversize(path, f"it has {size} bytes")
+        raise _oversize(path, f"it has {size} bytes, more than {MAX_BYTES}")
     if not (path.suffix.lower() in {".parquet", ".pq"} or head.startswith(b"PAR1")):
         return _Source(path, _csv_names(path, head), {}, None)
     with _readable(path):
@@ -197,14 +198,19 @@ def _opened(path: Path) -> _Source:
         metadata = {k.decode(): v.decode() for k, v in (schema.metadata or {}).items()}
         # What tables.write_parquet adds is no part of the digest.
         texts = {k: v for k, v in metadata.items() if not k.startswith("islandflow.")}
+        what = swollen(parquet.metadata, size, set(names))
+    if what:
+        raise _oversize(path, f"no bars pack as tight as this file: its {what}")
     if rows * _ROW_BYTES > MAX_BYTES:
-        raise _oversize(path, f"its {rows} rows need {rows * _ROW_BYTES} bytes")
+        raise _oversize(
+            path, f"its {rows} rows need {rows * _ROW_BYTES} bytes, more than {MAX_BYTES}"
+        )
     return _Source(path, names, texts, parquet)
 
 
 def _oversize(path: Path, what: str) -> ContractError:
     hint = "split it, or keep only the columns and the years that are needed"
-    return refusal(path, [Offence("DATA_TOO_LARGE", f"{what}, more than {MAX_BYTES}", hint)])
+    return refusal(path, [Offence("DATA_TOO_LARGE", what, hint)])
 
 
 def _csv_names(path: Path, head: bytes) -> list[str]:

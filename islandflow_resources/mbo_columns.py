@@ -24,8 +24,9 @@ from contracts.columns import MBO_EVENTS
 from engine.arrays import Ints
 from engine.book.events import ACTIONS, SIDES, Events
 from islandflow_resources import mbo_values as of
-from islandflow_resources.mbo_dbn import MBO, readable, unpacked
+from islandflow_resources.mbo_dbn import MBO, readable, too_swollen, unpacked
 from islandflow_resources.mbo_records import MAX_SIZE, Records, Skipped, Source, refusal
+from islandflow_resources.unpacking import BoundedStream, swollen
 
 _OWN: Final = tuple(name for name in MBO_EVENTS.names if name != "sequence")
 _RAW: Final = ("ts_event", "action", "side", "order_id", "price", "size", "flags")
@@ -196,6 +197,9 @@ def _parquet_batches(table: Table, rows: int) -> Iterator[pa.RecordBatch]:
         "page_checksum_verification": True,
     }
     with readable(table.path), pq.ParquetFile(table.path, **settings) as file:
+        what = swollen(file.metadata, table.path.stat().st_size, set(table.names))
+        if what:
+            raise too_swollen(table.path, what)
         yield from file.iter_batches(rows, columns=list(table.names), use_threads=False)
 
 
@@ -204,7 +208,9 @@ def _csv_batches(table: Table) -> Iterator[pa.RecordBatch]:
         yield from _csv(stream, table.names)
 
 
-def _csv(stream: pa.NativeFile, names: tuple[str, ...] = ()) -> pacsv.CSVStreamingReader:
+def _csv(
+    stream: pa.NativeFile | BoundedStream, names: tuple[str, ...] = ()
+) -> pacsv.CSVStreamingReader:
     """A CSV as text, block by block: what is no number can then be found and quoted."""
     return pacsv.open_csv(
         stream,

@@ -30,6 +30,7 @@ from islandflow_resources.mbo_records import (
     refusal,
 )
 from islandflow_resources.mbo_symbology import Symbology, of_header
+from islandflow_resources.unpacking import BoundedStream, most_bytes
 
 MBO: Final = 160
 AS_IS: Final = dbn.VersionUpgradePolicy.from_int(dbn.VersionUpgradePolicy.AS_IS)
@@ -62,6 +63,7 @@ _HEAD_BYTES: Final = 16
 _LONGEST_BYTES: Final = 4 * 255
 _PIECE_BYTES: Final = 2**22
 _MIXED_ROWS: Final = 64
+_MOST_HEADER_BYTES: Final = 2**26
 _WHOLE = "fetch the file again, or take it from where it is whole"
 _MAGICS: Final = {b"\x28\xb5\x2f\xfd": "zstd", b"\x1f\x8b": "gzip"}
 
@@ -103,15 +105,29 @@ def compression_of(path: Path) -> str:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[pa.NativeFile]:
-    """Bytes of a file, unpacked as its first bytes say."""
+def unpacked(path: Path) -> Iterator[pa.NativeFile | BoundedStream]:
+    """Bytes of a file, unpacked as its first bytes say, and not without end.
+
+    Raises
+    ------
+    ContractError
+        ``MBO_FILE_SWOLLEN`` where more comes out than market data can become.
+    """
     compression = compression_of(path)
     with readable(path), pa.OSFile(str(path)) as file:
         if not compression:
             yield file
             return
         with pa.CompressedInputStream(file, compression) as stream:
-            yield stream
+            most = most_bytes(file.size())
+            yield BoundedStream(stream, most, lambda: too_swollen(path, f"more than {most} bytes"))
+
+
+def too_swollen(path: Path, what: str) -> ContractError:
+    """The refusal of a file that unpacks to more than it may."""
+    hint = "unpack it yourself, look at it, and give what comes out"
+    said = f"no market data packs as tight as this file: {what}"
+    return refusal(path, "MBO_FILE_SWOLLEN", said, hint)
 
 
 @contextmanager
@@ -143,6 +159,9 @@ def read_header(path: Path) -> Header:
     with unpacked(path) as stream:
         head = _read(stream, 8)
         length = int.from_bytes(head[4:8], "little")
+        if head[:3] == b"DBN" and length > _MOST_HEADER_BYTES:
+            what = f"its header claims {length} bytes, more than {_MOST_HEADER_BYTES}"
+            raise refusal(path, "MBO_FILE_CORRUPT", what, _WHOLE, "header")
         body = _read(stream, length) if head[:3] == b"DBN" else b""
     if len(head) + len(body) < 8 + length or head[:3] != b"DBN":
         what = f"its header is cut off after {len(head) + len(body)} bytes"
@@ -309,7 +328,7 @@ def _as_records(rows: np.ndarray[tuple[int], np.dtype[np.void]], number: int, by
     )
 
 
-def _read(stream: pa.NativeFile, size: int) -> bytes:
+def _read(stream: pa.NativeFile | BoundedStream, size: int) -> bytes:
     """Up to `size` bytes: fewer only at the end, and never room made for more than there are."""
     pieces: list[bytes] = []
     while size > 0 and (piece := stream.read(min(size, _PIECE_BYTES))):
