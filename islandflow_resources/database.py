@@ -230,6 +230,10 @@ class Database:
         self._ensure_migrated()
         return self._attempt(what, action, write=True)
 
+    def change_tables(self, what: str, action: Callable[[Connection], T]) -> T:
+        """Run `action` in one write transaction on whatever tables there are, see `write`."""
+        return self._attempt(what, action, write=True)
+
     def insert(self, what: str, model: type[Row], rows: Sequence[Row]) -> int:
         """Insert or ignore in one transaction; the number of rows that were new."""
         if not rows:

@@ -43,14 +43,29 @@ def needs_upgrade(connection: Connection) -> bool:
     return revision != HEAD
 
 
-def upgrade(connection: Connection) -> None:
-    """Apply what is missing inside the caller's write transaction.
+def known_revision(revision: str) -> bool:
+    """Whether there are scripts up to that revision."""
+    return revision in _REVISIONS
 
-    The transaction of SQLite is exclusive already; PostgreSQL's is made so here,
-    and released with it.
+
+def hold_migrations(connection: Connection) -> None:
+    """Keep others from migrating until the transaction ends.
+
+    The write transaction of SQLite does already.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+
+
+def upgrade(connection: Connection) -> None:
+    """Apply what is missing inside the caller's write transaction."""
+    hold_migrations(connection)
+    if needs_upgrade(connection):
+        upgrade_to(connection, HEAD)
+
+
+def upgrade_to(connection: Connection, revision: str) -> None:
+    """Apply the scripts up to a revision, see `upgrade`; the lock is the caller's."""
     if not needs_upgrade(connection):
         return
     from alembic import command
@@ -59,4 +74,4 @@ def upgrade(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -69,6 +69,7 @@ AREAS: Final = (
     Area("backtests/", "results of backtests", "result.json", 2),
     Area("campaigns/", "what campaigns derived, and dossiers"),
     Area("checkpoints/", "order books to start from"),
+    Area("compute-logs/", "what runs printed", is_kept=True),
     Area("control/", "the control log as documents"),
     Area("dataset_campaigns/", "campaigns of datasets"),
     Area("datasets/", "datasets of grids", "manifest.json", 2),

@@ -171,6 +171,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_PUT(self):
         self.server.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self._answer()
+
+    def do_HEAD(self):
+        self._answer()
+
+    def _answer(self):
         answer = self.server.answers.pop(0)
         if answer is None:
             self.close_connection = True
@@ -222,7 +228,7 @@ def test_transient_answers_are_tried_again_with_the_same_bytes(scripted, s3_buck
 
 
 def test_a_lost_answer_followed_by_a_conflict_is_reported_as_existing(scripted, s3_bucket):
-    server = scripted(None, (412, "PreconditionFailed"))
+    server = scripted(None, (412, "PreconditionFailed"), (404, ""), (200, ""))
     assert server.store(s3_bucket).put_if_absent("a", b"body") is False
 
 
