@@ -95,6 +95,7 @@ def close_shares(shares: list[Any]) -> dg.Output[None]:
     group_name=keys.CAMPAIGNS,
     partitions_def=CAMPAIGN,
     code_version=VERSION,
+    kinds={"parquet", "numba"},
 )
 def trial_shares() -> None:
     """Chunks of trials made by parallel steps, where the executor has several."""

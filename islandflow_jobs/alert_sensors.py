@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from islandflow_assets import keys
+from islandflow_assets.presentation import STALE_HOURS
 from islandflow_jobs.run_failures import reasons
 from islandflow_resources.alerts import Alert, send, sinks
 from islandflow_resources.campaign_index import CampaignIndex
 from islandflow_resources.database import Database
 from islandflow_resources.settings import load_settings
 
-STALE_HOURS = 24
 _NAMED = 300
 
 

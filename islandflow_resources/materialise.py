@@ -8,15 +8,23 @@ repairs alike: a damaged one is reported and left for a repair. Where they lie i
 from __future__ import annotations
 
 import platform
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as library_version
 from typing import TypeVar
 
 from contracts.canonical import Document
-from contracts.errors import IntegrityError, IslandflowError, NotFoundError, Problem
+from contracts.errors import (
+    ConfigurationError,
+    IntegrityError,
+    IslandflowError,
+    NotFoundError,
+    Problem,
+)
 from contracts.scenario import ScenarioSpec
 from engine import paths
 from islandflow_resources import datasets
@@ -144,14 +152,33 @@ def _found(store: ObjectStore, ref: DatasetRef, known: Artefact) -> Dataset | No
 
 
 def provenance(run_id: str) -> Document:
-    """What does not follow from the inputs: time, host, run and library versions."""
+    """What does not follow from the inputs: time, host, run and library versions.
+
+    Raises
+    ------
+    ConfigurationError
+        ``LIBRARY_NOT_INSTALLED``.
+    """
     return {
         "made_at": datetime.now(UTC).isoformat(),
         "run_id": run_id,
         "host": platform.node(),
         "platform": platform.platform(),
-        "libraries": {name: library_version(name) for name in _LIBRARIES},
+        "libraries": {name: _installed(name) for name in _LIBRARIES},
     }
+
+
+def _installed(name: str) -> str:
+    try:
+        return library_version(name)
+    except PackageNotFoundError as error:
+        raise ConfigurationError(
+            "LIBRARY_NOT_INSTALLED",
+            f"cannot say what makes this: the environment in {sys.prefix} has no installed {name}; "
+            "it was changed while this process ran, or never finished",
+            name,
+            ("install it again, with make setup, then run again: finished objects are kept",),
+        ) from error
 
 
 def _dataset_row(dataset: Dataset, run_id: str) -> Artefact:
