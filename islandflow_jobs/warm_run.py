@@ -29,6 +29,7 @@ _RUN: Final = "warm"
 _SCENARIO: Final = "scenario_trend_up_mid"
 _SWEPT: Final = "strategy_ma_crossover"
 _PROFILE: Final = "tape_profile_injected"
+_JUDGED: Final = "tape_profile_two_symbols"
 _THRESHOLDS: Final = (0.5,)
 
 
@@ -131,14 +132,30 @@ def _backtests(resources: ResourceSet, _: Path) -> None:
         walk = load(WALK_FORWARD, file.read_bytes(), file.name)
         for _made in make_walk_forward(*place, inputs, swept, settings, walk, "sharpe", _RUN):
             pass
+    _luck()
+
+
+def _luck() -> None:
+    """How much of a campaign's result is luck, on figures that stand for its candidates."""
+    import numpy as np
+
+    from engine import validate
+
+    sums = np.arange(64, dtype=np.float64).reshape(8, 8) % 7.0 - 3.0
+    moments = validate.BlockMoments(np.full(8, 50, np.int64), sums, sums * sums + 1.0)
+    validate.overfitting(moments, 8)
+    validate.combinatorial(moments, 8)
 
 
 def _books(resources: ResourceSet, folder: Path) -> None:
-    """A tape of orders, its book and levels, and grids by both sets of rules."""
+    """A tape of orders and its statistics, book and levels, grids and signals by both rules."""
     from islandflow_jobs import book_run, experiment_run, grid_run
+    from islandflow_resources.mbo_tapes import make_tape, tape_ref
 
     spec = load_mbo_spec((FIXTURES / "mbo_specs" / "mbo_quiet.json").read_bytes())
     events, config = folder / "tape.dbn", FIXTURES / "grid_configs" / "grid_shipped.json"
+    place = resources.store, resources.database, resources.engine_runtime
+    make_tape(*place, tape_ref(spec, 1), folder, _RUN)
     book_run.make(resources, spec, 1, events)
     book_run.check(resources, events, None)
     book_run.levels(resources, events, 10, folder / "levels.parquet", None)
@@ -161,9 +178,18 @@ def _books(resources: ResourceSet, folder: Path) -> None:
 
 
 def _sessions(resources: ResourceSet, folder: Path) -> None:
-    """A session of equities and options, proved, and what is detected in it."""
+    """A session of equities and options, judged and proved, and what is detected in it."""
     from islandflow_jobs import flow_run, tape_run
+    from islandflow_resources.market_tapes import MarketRef, make_market_tape
+    from islandflow_resources.tape_reports import judged
+    from islandflow_resources.tape_requests import TapeRequest, resolved
 
+    judge = load_profile((FIXTURES / "tape_profiles" / f"{_JUDGED}.json").read_bytes())
+    ref = MarketRef(resolved(TapeRequest(judge), None), 1)
+    store, database = resources.store, resources.database
+    made = make_market_tape(store, store, database, resources.engine_runtime, ref, folder, _RUN)
+    if made.tape is not None:
+        judged(store, database, made.tape, _RUN)
     file = FIXTURES / "tape_profiles" / f"{_PROFILE}.json"
     request = tape_run.MakeRequest(
         profile=file, seed="1", run_name=_RUN, out=folder / "tape", duration_s=600
