@@ -26,11 +26,11 @@ IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test lint format test-python chromium ci-journey bench faults fuzz studies frontend lock clean
+.PHONY: help setup demo ui test lint format test-python chromium ci-journey compose-journey bench faults fuzz studies frontend lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
-		printf '  make %-12s %s\n' "$$target" "$$text"
+		printf '  make %-15s %s\n' "$$target" "$$text"
 	done
 
 setup: $(STAMP) ## the environment in .venv, from the lock file with its hashes
@@ -95,6 +95,9 @@ chromium:
 
 ci-journey: setup ## the CI entry on a real S3 and PostgreSQL: one run that passes, one that must fail
 	@$(BIN)/python -m tests.journeys.ci_entry
+
+compose-journey: setup ## the services of docker-compose.yml as plain processes on real servers, up to a finished run
+	@$(BIN)/python -m tests.journeys.compose_entry
 
 bench: setup $(PEERS) ## the committed benchmarks: parity first, then ratios timed in the same run
 	@$(BIN)/python -m benchmarks
