@@ -26,7 +26,7 @@ IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test lint format test-python chromium ci-journey compose-journey bench faults fuzz studies frontend lock clean
+.PHONY: help setup demo ui test check lint format test-python chromium ci-journey compose-journey bench faults fuzz studies frontend lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
@@ -69,6 +69,14 @@ ui: setup ## the Dagster UI on the graph
 	@$(BIN)/islandflow ui
 
 test: setup chromium lint test-python ## everything that must pass: format, lint, types, all tests
+
+# Without servers, browsers and the kernels that take minutes to compile: those are `make test`.
+QUICK := tests/architecture tests/contracts tests/islandflow_resources/test_settings.py \
+	tests/islandflow_resources/test_folder_store.py tests/islandflow_jobs/test_commands.py \
+	tests/islandflow_assets/test_presentation.py tests/test_tutorial.py
+
+check: setup lint ## format, lint, types and a quick subset of the tests, before a commit
+	@$(BIN)/pytest -q -n $(WORKERS) $(QUICK)
 
 lint: setup ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .
