@@ -36,8 +36,8 @@ from tests.server_process import Server, free_port
 LASTING = ("code", "webserver", "daemon", "serve")
 PORTS = {"code": 4000, "webserver": 3000, "serve": 8002}
 _BIN = Path(sys.executable).parent
-_STARTS_S = 300.0
-_ENDS_S = 300.0
+_STARTS_S = 900.0
+_ENDS_S = 900.0
 _RUN = """
 mutation ($params: ExecutionParams!) {
   launchRun(executionParams: $params) {
@@ -119,7 +119,7 @@ class Machine:
                 env=self.environment(service),
                 capture_output=True,
                 check=False,
-                timeout=60,
+                timeout=_STARTS_S,
             )
         except subprocess.TimeoutExpired:
             return False
