@@ -26,7 +26,7 @@ IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test check lint format test-python chromium ci-journey compose-journey bench faults fuzz studies frontend lock clean
+.PHONY: help setup demo ui test check lint format test-python chromium ci-journey compose-journey audit bench faults fuzz studies frontend lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
@@ -103,6 +103,9 @@ chromium:
 
 ci-journey: setup ## the CI entry on a real S3 and PostgreSQL: one run that passes, one that must fail
 	@$(BIN)/python -m tests.journeys.ci_entry
+
+audit: setup ## known vulnerabilities of every pin of the locks; says so where no data is reached
+	@$(BIN)/python -m tests.audit || [ $$? = 3 ]
 
 compose-journey: setup ## the services of docker-compose.yml as plain processes on real servers, up to a finished run
 	@$(BIN)/python -m tests.journeys.compose_entry
