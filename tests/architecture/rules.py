@@ -40,6 +40,26 @@ IMPURE = (
     "marshal",
     "shelve",
 )
+# What runs text or bytes as code, or hands text to a shell.
+UNSAFE = (
+    "pickle",
+    "cloudpickle",
+    "dill",
+    "joblib",
+    "marshal",
+    "shelve",
+    "eval",
+    "exec",
+    "os.system",
+    "os.popen",
+    "subprocess.getoutput",
+    "subprocess.getstatusoutput",
+    "yaml.load",
+    "yaml.full_load",
+    "yaml.unsafe_load",
+    "tempfile.mktemp",
+    "numpy.load",
+)
 ENVIRONMENT = ("os.environ", "os.environb", "os.getenv", "os.putenv", "dagster.EnvVar", "dotenv")
 
 # Assembled, so that this file does not say what it forbids.
@@ -61,6 +81,17 @@ def forbidden_uses(path: Path, forbidden: Iterable[str]) -> Iterator[str]:
     }
     for line, name in sorted(found):
         yield f"{place(path, line)}: {name}"
+
+
+def shells(path: Path) -> Iterator[str]:
+    """Every call that may hand its text to a shell."""
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        for argument in node.keywords:
+            off = isinstance(argument.value, ast.Constant) and argument.value.value is False
+            if argument.arg in {"shell", "allow_pickle"} and not off:
+                yield f"{place(path, node.lineno)}: {argument.arg}"
 
 
 def too_long(path: Path) -> Iterator[str]:

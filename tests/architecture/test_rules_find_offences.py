@@ -21,6 +21,29 @@ def source(tmp_path):
 @pytest.mark.parametrize(
     "text",
     [
+        "from pickle import loads",
+        "import joblib",
+        "import os\nos.system('ls')",
+        "import yaml\nyaml.load('', yaml.Loader)",
+        "import numpy as np\nnp.load('x.npy')",
+        "import subprocess\nsubprocess.getoutput('ls')",
+    ],
+)
+def test_what_runs_data_as_code_is_found(source, text):
+    assert list(rules.forbidden_uses(source(text), rules.UNSAFE))
+
+
+@pytest.mark.parametrize("value", ["True", "flag", "1"])
+def test_a_shell_is_found(source, value):
+    text = "import subprocess\nsubprocess.run('ls', shell={})"
+    assert list(rules.shells(source(text.format(value))))
+    assert list(rules.shells(source(text.format("False")))) == []
+    assert list(rules.shells(source("import subprocess\nsubprocess.run(['ls'])"))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "import random",
         "from random import Random",
         "import numpy as np\nnp.random.seed(1)",

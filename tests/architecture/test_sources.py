@@ -29,6 +29,11 @@ def test_contracts_engine_and_assets_use_no_clock_no_randomness_and_no_generated
     assert_none(rules.forbidden_uses, python_files(*PURE_PACKAGES), rules.IMPURE)
 
 
+def test_no_package_runs_data_as_code_or_hands_text_to_a_shell():
+    assert_none(rules.forbidden_uses, python_files(*PACKAGES), rules.UNSAFE)
+    assert_none(rules.shells, python_files(*PACKAGES))
+
+
 def test_only_resources_read_the_environment():
     assert_none(rules.forbidden_uses, python_files(*ENVIRONMENT_FREE), rules.ENVIRONMENT)
 
