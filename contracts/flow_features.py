@@ -8,7 +8,7 @@ measured in ``engine.flow.quantities``; the weights are a ``flow_policy``.
 
 from __future__ import annotations
 
-from math import log1p
+from math import log
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 Axis: TypeAlias = Literal[
@@ -64,7 +64,9 @@ class Feature(NamedTuple):
     knot: int
 
 
-_DAYS: Final = (0.3, 1.3, 4.0, 7.0, 14.0, 21.0, 28.0, 36.0, 45.0, 60.0, 80.0, 100.0)
+TENOR_DAYS: Final = (0, 1, 7, 14, 28, 45, 60, 90)
+"""Tenors that are asked for; what trades is the listed expiry that is nearest."""
+_CENTS: Final = (1, 2, 3, 5, 10, 20, 50, 100, 300, 1_000, 3_000)
 
 # fmt: off
 QUANTITIES: Final[tuple[Quantity, ...]] = (
@@ -78,6 +80,8 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
              (9.5, 10.0, 10.5, 11.0, 11.5, 12.0, 12.5, 13.5)),
     Quantity("dominance", "size", "premium of the largest order over the whole", 0, 1),
     Quantity("log_lots", "size", "log of the contracts a print", 0, 10),
+    Quantity("log_price", "size", "log of the premium a contract and share, in cents", 0, 12,
+             tuple(log(cents) for cents in _CENTS)),
     Quantity("orders", "pace", "orders", 0, 1000,
              (3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 13.0, 17.0, 22.0, 30.0)),
     Quantity("mean_log_gap", "pace", "mean of the log of the gaps, log ms", -10, 20,
@@ -86,8 +90,9 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
     Quantity("log_activity", "pace", "log(1 + orders of the contract before)", 0, 20,
              (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)),
     Quantity("price_drift", "pace", "ten times the log of last over first price", -2, 2),
-    Quantity("log_days", "tenor", "log(1 + days to expiry)", 0, 10,
-             tuple(log1p(days) for days in _DAYS)),
+    Quantity("log_days", "tenor", "log(1 + days to expiry)", 0, 10),
+    *(Quantity(f"nearest_{days}d", "tenor", f"1 if no listed expiry is nearer to {days} days", 0, 1)
+      for days in TENOR_DAYS),
     Quantity("out_of_money", "moneyness", "percent out of the money", -100, 100,
              (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)),
     Quantity("is_put", "moneyness", "1 for a put", 0, 1),

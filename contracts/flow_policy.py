@@ -1,6 +1,6 @@
 """The scoring policy of the detector: one versioned document that every result is stored with.
 
-It holds the weights of each hypothesis, how sure it must be, and the seeds that it was tuned
+It holds the patterns of each hypothesis, how sure it must be, and the seeds that it was tuned
 on: no seed of those is ever judged, see `ScoringPolicy.refuse_tuned`. What the features are is
 ``flow_features``, how a policy is made ``benchmarks/studies``.
 """
@@ -80,27 +80,18 @@ class Rules(Model):
     min_margin: Annotated[Number, Field(ge=0, le=50)]
 
 
-class HypothesisPolicy(Model):
-    """Score of one hypothesis.
+class Pattern(Model):
+    """One of the ways in which a kind of flow trades.
 
     Attributes
     ----------
     intercept : float
     weights : dict of str to float
         By every feature of ``flow_features``.
-    alert_z : float
-        Log-odds from which on it is said; there the confidence is 0.52.
-    high_z : float
-        Log-odds from which on it is said with high confidence, 0.72.
-    ceiling : float
-        Greatest confidence: what can be known of this kind of flow from outside.
     """
 
     intercept: Weight
     weights: dict[str, Weight]
-    alert_z: Annotated[Number, Field(ge=-20, le=50)]
-    high_z: Annotated[Number, Field(ge=-20, le=100)]
-    ceiling: Annotated[Number, Field(gt=0.52, le=1)]
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -112,6 +103,31 @@ class HypothesisPolicy(Model):
         if unknown:
             said = f"{unknown[0][:64]!r} is no feature"
             raise broken_rule(said, "leave it out", "weights", unknown[0][:64])
+        return self
+
+
+class HypothesisPolicy(Model):
+    """Score of one hypothesis: that of the pattern which fits best.
+
+    Attributes
+    ----------
+    patterns : dict of str to Pattern
+        By names that a reader knows them by.
+    alert_z : float
+        Log-odds from which on it is said; there the confidence is 0.52.
+    high_z : float
+        Log-odds from which on it is said with high confidence, 0.72.
+    ceiling : float
+        Greatest confidence: what can be known of this kind of flow from outside.
+    """
+
+    patterns: Annotated[dict[Slug, Pattern], Field(min_length=1, max_length=16)]
+    alert_z: Annotated[Number, Field(ge=-20, le=50)]
+    high_z: Annotated[Number, Field(ge=-20, le=100)]
+    ceiling: Annotated[Number, Field(gt=0.52, le=1)]
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
         if self.high_z <= self.alert_z:
             said = f"high_z = {self.high_z:g} is not above alert_z = {self.alert_z:g}"
             raise broken_rule(said, "raise it", "high_z")
@@ -182,7 +198,7 @@ class ScoringPolicy(Model):
 POLICY: Final[TypeAdapter[ScoringPolicy]] = TypeAdapter(ScoringPolicy)
 BEYOND_SCHEMA: Final[tuple[str, ...]] = (
     "every hypothesis of contracts.smart_flow.HYPOTHESES once, and no other",
-    "every feature of contracts.flow_features.FEATURES has a weight, and no other",
+    "every feature of contracts.flow_features.FEATURES has a weight in every pattern, and no other",
     "high_z above alert_z",
 )
 VERSIONS: Final = (POLICY_VERSION, MODEL_VERSION)

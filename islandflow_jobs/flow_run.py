@@ -99,8 +99,8 @@ def explain(resources: ResourceSet, any_id: str, folder: Path, *, as_json: bool)
 
 def evaluate(
     resources: ResourceSet, tape: Path, folder: Path, labels: Path | None, *, as_json: bool
-) -> list[str]:
-    """What a detection comes to against the labels of its tape.
+) -> Iterator[str]:
+    """What a detection comes to against the labels of its tape; then what was expected and missed.
 
     Raises
     ------
@@ -129,13 +129,14 @@ def evaluate(
     score = score_of(detection, place, snapshot.spec, snapshot.seed_bundle.root_seed)
     figures = pooled([score])
     expected, missed = _expectations(detection, place)
+    if as_json:
+        document = {"score": figures.document(), "expected_outputs_met": expected}
+        yield from json.dumps(document, indent=2).splitlines()
+    else:
+        yield from (*_figures(figures), f"expected outputs met: {expected}")
     if missed:
         first, *others = missed
         raise IntegrityError(first.code, first.message, first.loc, first.hints, tuple(others))
-    if as_json:
-        document = {"score": figures.document(), "expected_outputs_met": expected}
-        return json.dumps(document, indent=2).splitlines()
-    return [*_figures(figures), f"expected outputs met: {expected}"]
 
 
 def policy() -> list[str]:

@@ -44,7 +44,7 @@ Written by `make studies`: `benchmarks/studies/flow_evaluation.py`. How a detect
 `engine/evaluation`.
 
 Policy `{policy.id}` {policy.version}, `{digest}…`, tuned on the seeds {tuned}; judged
-on the seeds {_ranges(seeds)}: {len(scores)} full sessions of {scores[0].symbols} symbols,
+on the seeds {_ranges(seeds)}: {len(scores)} full sessions,
 {events:,} events, coverage assistance on. The detector took {rate:,.0f} events/s of one CPU
 in the median session. Intervals are 95 %, resampled over seeds.
 
@@ -71,6 +71,25 @@ def sections(together: Pooled, scores: Sequence[TapeScore], verdicts: Sequence[L
         _confusion(together.everything),
         _reliability(drawn),
     ]
+
+
+def markets(groups: dict[str, GroupScore]) -> str:
+    """Each market by itself, all presets together."""
+    rows = [
+        (
+            name,
+            *(
+                f"{_value(group.profiles[one].precision)} / {_value(group.profiles[one].recall)}"
+                for one in HYPOTHESES
+            ),
+            _value(group.noise_abstained),
+            _value(group.false_high),
+        )
+        for name, group in groups.items()
+    ]
+    heads = ["seed and market", *HYPOTHESES, "noise abstained", "false high in 2,000"]
+    told = "Precision / recall, all presets together; half days close at 13:00."
+    return f"## Market by market\n\n{told}\n\n" + table(heads, rows).rstrip()
 
 
 def figure(one: Figure) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,7 +21,7 @@ from contracts.flow_policy import ScoringPolicy, usual_policy
 from contracts.smart_flow import STRUCTURES, UNCLEAR
 from contracts.tape import TapeSpec
 from contracts.tape_columns import BURST_LABELS, PRINT_LABELS, SESSION_STATES
-from contracts.tape_defaults import DEFAULT_SYMBOLS, default_profile
+from contracts.tape_defaults import DEFAULT_SYMBOLS, SESSION, default_profile
 from engine.arrays import Ints
 from engine.evaluation import VERSION as EVALUATION_VERSION
 from engine.evaluation import TapeTables
@@ -90,11 +91,38 @@ class Judged(NamedTuple):
         return found
 
 
-def spec_of(preset: str, symbols: int = DEFAULT_SYMBOLS, **control: str) -> TapeSpec:
+class Market(NamedTuple):
+    """What a session is made of, beside its preset.
+
+    Attributes
+    ----------
+    first_date : str
+    symbols : int
+    load : str
+    """
+
+    first_date: str = SESSION.first_date
+    symbols: int = DEFAULT_SYMBOLS
+    load: str = "steady"
+
+    def name(self, seed: int) -> str:
+        """How a table calls it."""
+        weekday = date.fromisoformat(self.first_date).strftime("%a")
+        load = "" if self.load == "steady" else f", {self.load}"
+        return f"{seed}: {weekday} {self.first_date}, {self.symbols} symbols{load}"
+
+
+USUAL_MARKET: Final = Market()
+
+
+def spec_of(preset: str, market: Market = USUAL_MARKET) -> TapeSpec:
     """One full session of the defaults under a preset."""
-    state = SyntheticControlState.model_validate({"preset_id": preset, **control})
+    control = {"preset_id": preset, "load_profile_id": market.load}
+    state = SyntheticControlState.model_validate(control)
     log = ControlLog(versions=(ControlVersion(effective_ns=0, control=state),))
-    return resolve(default_profile(symbols).model_copy(update={"control": log}))
+    session = SESSION.model_copy(update={"first_date": market.first_date})
+    profile = default_profile(market.symbols)
+    return resolve(profile.model_copy(update={"control": log, "session": session}))
 
 
 def kept_in(folder: Path) -> Path:

@@ -21,7 +21,7 @@ from engine.flow.layout import Said, State, room_for
 from engine.flow.rows import Columns, Detections, detections_of
 from engine.flow.watermark import STREAM_COLUMNS, Watermark
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Version of what is detected; raised by hand with any change of its bytes."""
 
 PIECE: Final = 16_384
@@ -97,7 +97,20 @@ class FlowDetector:
         listed = np.stack(
             [symbols, expiries, rows["strike_ticks"][new], rows["right"][new], groups], axis=1
         ).astype(np.int64)
-        self._state = _listed(self._state, listed, len(self._groups))
+        self._state = _listed(self._state, listed, self._rings())
+
+    def _rings(self) -> Ints:
+        """Groups with the next one of the same symbol."""
+        rows = self._state.groups
+        rings = np.zeros((len(self._groups), at.GROUP_COLUMNS), dtype=np.int64)
+        rings[: len(rows)] = rows
+        of: dict[int, list[int]] = {}
+        for (symbol, expiry_ns), group in self._groups.items():
+            rings[group, at.GROUP_EXPIRY_NS] = expiry_ns
+            of.setdefault(symbol, []).append(group)
+        for ring in of.values():
+            rings[ring, at.GROUP_NEXT] = [*ring[1:], ring[0]]
+        return rings
 
     def push(self, events: Mapping[str, Ints]) -> Detections:
         """Take events; what can be said then.
@@ -205,6 +218,7 @@ def _empty(symbols: int, calendar: Columns, policy: ScoringPolicy) -> State:
         np.zeros((0, 2)),
         np.zeros((0, at.USUAL_COLUMNS)),
         np.zeros(0, dtype=np.int64),
+        np.zeros((0, at.GROUP_COLUMNS), dtype=np.int64),
         np.zeros((0, at.MOST_LEGS, at.PRINT_COLUMNS), dtype=np.int64),
         np.zeros(0, dtype=np.int64),
         np.zeros(0, dtype=np.int64),
@@ -215,15 +229,16 @@ def _empty(symbols: int, calendar: Columns, policy: ScoringPolicy) -> State:
     )
 
 
-def _listed(state: State, contracts: Ints, groups: int) -> State:
+def _listed(state: State, contracts: Ints, groups: Ints) -> State:
     """The state with more contracts."""
-    more, wider = len(contracts), groups - len(state.waits)
+    more, wider = len(contracts), len(groups) - len(state.waits)
     return state._replace(
         contracts=np.concatenate([state.contracts, contracts]),
         quotes=_longer(state.quotes, more),
         activity=_longer(state.activity, more),
         usual=_longer(state.usual, more),
         slots=np.concatenate([state.slots, np.full(more, -1, dtype=np.int64)]),
+        groups=groups,
         waiting=_longer(state.waiting, wider),
         waits=_longer(state.waits, wider),
         queue=_longer(state.queue, wider),

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from contracts.flow_features import TENOR_DAYS
 from engine.arrays import Ints
 from engine.flow import layout as at
 from engine.flow.kernels_quotes import aggressor_of
@@ -22,6 +25,7 @@ _YEAR_S = 252.0 * 23_400.0
 _LEAST_IV = 0.05
 _USUAL_KEPT = 0.96
 _NO_EVENT = -1.0
+_TENORS_NS = np.array([days * 86_400_000_000_000 for days in TENOR_DAYS])
 _SPECIAL_FROM = 2
 SINGLE, STRADDLE, STRANGLE, VERTICAL, CONVERSION, LADDER, BOX, MULTI_LEG = 0, 1, 2, 3, 4, 5, 6, 7
 
@@ -107,6 +111,32 @@ def next_event_ns(state: State, symbol: int, ts_ns: int) -> int:
     return int(best)
 
 
+@inlined
+def is_nearest(state: State, group: int, wanted_ns: int, ts_ns: int) -> bool:
+    """Whether no expiry of the symbol that has been quoted and is to come is nearer to a time."""
+    expiry_ns, other = state.groups[group, at.GROUP_EXPIRY_NS], state.groups[group, at.GROUP_NEXT]
+    away = abs(expiry_ns - wanted_ns)
+    while other != group:
+        row = state.groups[other]
+        other_ns, other = row[at.GROUP_EXPIRY_NS], row[at.GROUP_NEXT]
+        if row[at.GROUP_IS_QUOTED] == 0 or other_ns <= ts_ns:
+            continue
+        less = away - abs(other_ns - wanted_ns)
+        if less > 0 or (less == 0 and other_ns < expiry_ns):
+            return False
+    return True
+
+
+@kernel
+def tenors_of(state: State, group: int, ts_ns: int) -> int:
+    """Which tenors those who ask for them get by a group of contracts, as bits."""
+    bits = 0
+    for tenor in range(_TENORS_NS.shape[0]):
+        if is_nearest(state, group, ts_ns + _TENORS_NS[tenor], ts_ns):
+            bits |= 1 << tenor
+    return bits
+
+
 @kernel
 def begin(state: State, prints: Ints, legs: int, found: Ints) -> int:
     """Open a cluster for an order; its row."""
@@ -126,6 +156,7 @@ def begin(state: State, prints: Ints, legs: int, found: Ints) -> int:
     ints[at.C_IV], ints[at.C_FIRST_PRICE] = one[at.P_IV], one[at.P_PRICE]
     ints[at.C_IS_PUT] = contract[at.IS_PUT]
     reals[at.R_DAYS] = (contract[at.EXPIRY_NS] - ts_ns) / _DAY_NS
+    ints[at.C_TENORS] = tenors_of(state, contract[at.GROUP], ts_ns)
     event_ns = next_event_ns(state, contract[at.SYMBOL], ts_ns)
     ints[at.C_SPANS] = 1 if event_ns > 0 and contract[at.EXPIRY_NS] > event_ns else 0
     reals[at.R_EVENT_DAYS] = (event_ns - ts_ns) / _DAY_NS if event_ns > 0 else _NO_EVENT

@@ -45,6 +45,7 @@ def quote_contract(
     quote = state.quotes[contract]
     quote[at.BID], quote[at.ASK], quote[at.IV] = bid, ask, iv_ppm
     quote[at.QUOTE_NS] = ts_ns
+    state.groups[state.contracts[contract, at.GROUP], at.GROUP_IS_QUOTED] = 1
 
 
 @kernel

@@ -87,25 +87,26 @@ C_SPANS: Final = 25
 C_IS_OVER: Final = 26
 C_EMITTED: Final = 27
 C_LAST_NS: Final = 28  # time of its last print; C_END is that of its last order
-K_SEQ: Final = 29
-K_START: Final = 30
-K_END: Final = 31
-K_ORDERS: Final = 32
-K_PRINTS: Final = 33
-K_LOTS: Final = 34
-K_FIRST_PRICE: Final = 35
-K_LAST_PRICE: Final = 36
-K_SIDES: Final = 37  # five: AA A MID B BB
-K_STALE: Final = 42
-K_MISSING: Final = 43
-K_SPECIAL: Final = 44
-K_VENUES: Final = 45
-K_IV: Final = 46
-K_LEAST_IV: Final = 47
-K_MOST_IV: Final = 48
-K_FIRST_MID2: Final = 49
-K_LAST_MID2: Final = 50
-CLUSTER_INTS: Final = 51
+C_TENORS: Final = 29  # bits
+K_SEQ: Final = 30
+K_START: Final = 31
+K_END: Final = 32
+K_ORDERS: Final = 33
+K_PRINTS: Final = 34
+K_LOTS: Final = 35
+K_FIRST_PRICE: Final = 36
+K_LAST_PRICE: Final = 37
+K_SIDES: Final = 38  # five: AA A MID B BB
+K_STALE: Final = 43
+K_MISSING: Final = 44
+K_SPECIAL: Final = 45
+K_VENUES: Final = 46
+K_IV: Final = 47
+K_LEAST_IV: Final = 48
+K_MOST_IV: Final = 49
+K_FIRST_MID2: Final = 50
+K_LAST_MID2: Final = 51
+CLUSTER_INTS: Final = 52
 
 # --- The same, reals.
 R_USD: Final = 0
@@ -126,6 +127,12 @@ R_K_MOST_U_SPREAD: Final = 14
 R_K_Z: Final = 15
 R_K_MOVE: Final = 16
 CLUSTER_REALS: Final = 17
+
+# --- A group: the contracts of one symbol and expiry.
+GROUP_EXPIRY_NS: Final = 0
+GROUP_NEXT: Final = 1  # group of the same symbol; all of a symbol are a ring
+GROUP_IS_QUOTED: Final = 2
+GROUP_COLUMNS: Final = 3
 
 # --- Usual premium of a contract's packets.
 B_COUNT: Final = 0
@@ -196,6 +203,7 @@ class State(NamedTuple):
     usual : ndarray, shape (contracts, USUAL_COLUMNS), float64
     slots : ndarray, shape (contracts,), int64
         Open cluster of a contract alone, −1 if none.
+    groups : ndarray, shape (groups, GROUP_COLUMNS), int64
     waiting : ndarray, shape (groups, MOST_LEGS, PRINT_COLUMNS), int64
         Prints that may yet be joined by another leg.
     waits : ndarray, shape (groups,), int64
@@ -219,6 +227,7 @@ class State(NamedTuple):
     activity: Floats
     usual: Floats
     slots: Ints
+    groups: Ints
     waiting: Ints
     waits: Ints
     queue: Ints

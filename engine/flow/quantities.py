@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from contracts.flow_features import FEATURES, QUANTITIES, QUANTITY_NAMES
+from contracts.flow_features import FEATURES, QUANTITIES, QUANTITY_NAMES, TENOR_DAYS
 from engine.arrays import Floats, Ints
 from engine.flow import layout as at
 from engine.flow.kernels_clusters import STRADDLE, VERTICAL
@@ -23,6 +23,7 @@ _MINORITY, _BUY_LEAD, _SELL_LEAD = (
     _PLACE[name] for name in ("minority_prints", "buy_lead", "sell_lead")
 )
 _PREMIUM, _DOMINANCE, _LOTS = (_PLACE[name] for name in ("log_premium", "dominance", "log_lots"))
+_PRICE, _NEAREST, _TENORS = _PLACE["log_price"], _PLACE["nearest_0d"], len(TENOR_DAYS)
 _ORDERS, _GAP, _VENUES = (_PLACE[name] for name in ("orders", "mean_log_gap", "venues"))
 _ACTIVITY, _DRIFT, _DAYS = (_PLACE[name] for name in ("log_activity", "price_drift", "log_days"))
 _OUT, _PUT, _PACKAGE = (_PLACE[name] for name in ("out_of_money", "is_put", "is_package"))
@@ -78,12 +79,15 @@ def measure(ints: Ints, reals: Floats, found: Floats) -> None:
     found[_BUY_LEAD], found[_SELL_LEAD] = max(lead, 0.0), max(-lead, 0.0)
     found[_PREMIUM], found[_DOMINANCE] = log(usd), reals[at.R_MOST_USD] / usd
     found[_LOTS] = log(ints[at.C_LOTS] / prints)
+    found[_PRICE] = log(usd / ints[at.C_LOTS])
     found[_ORDERS] = orders
     found[_GAP] = reals[at.R_LOG_GAPS] / max(orders - 1.0, 1.0)
     found[_VENUES] = float(venues_of(ints[at.C_VENUES]))
     found[_ACTIVITY] = log(1.0 + reals[at.R_ACTIVITY])
     found[_DRIFT] = 10.0 * log(ints[at.C_LAST_PRICE] / ints[at.C_FIRST_PRICE])
     found[_DAYS], found[_OUT] = log(1.0 + days), 100.0 * reals[at.R_OUT]
+    for tenor in range(_TENORS):
+        found[_NEAREST + tenor] = float(ints[at.C_TENORS] >> tenor & 1)
     found[_PUT] = float(ints[at.C_IS_PUT])
     found[_PACKAGE] = 1.0 if ints[at.C_LEGS] > 1 else 0.0
     found[_STRADDLE] = 1.0 if structure == STRADDLE else 0.0
@@ -179,12 +183,14 @@ def _quantities_of_rows(rows: Mapping[str, np.ndarray[Any, Any]]) -> Floats:
         "log_premium": np.log(usd),
         "dominance": rows["largest_order_usd"] / usd,
         "log_lots": np.log(rows["contracts"] / prints),
+        "log_price": np.log(usd / rows["contracts"]),
         "orders": rows["orders"],
         "mean_log_gap": rows["mean_log_gap"],
         "venues": rows["venues"],
         "log_activity": np.log1p(rows["activity"]),
         "price_drift": 10.0 * rows["price_drift"],
         "log_days": np.log1p(days),
+        **{f"nearest_{tenor}d": rows["tenors"] >> bit & 1 for bit, tenor in enumerate(TENOR_DAYS)},
         "out_of_money": 100.0 * rows["out_of_money"],
         "is_put": is_put,
         "is_package": legs > 1,

@@ -203,6 +203,7 @@ def _hypotheses(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Columns:
         **{name: reals[:, column] for name, column in measured.items()},
         "venues": _bits(ints[:, at.C_VENUES]),
         "mean_log_gap": reals[:, at.R_LOG_GAPS] / gaps,
+        "tenors": ints[:, at.C_TENORS].astype(np.int32),
         "right": ints[:, at.C_IS_PUT],
         "spans_event": ints[:, at.C_SPANS] == 1,
         "price_drift": np.array(drift, dtype=np.float64),

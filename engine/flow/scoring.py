@@ -1,19 +1,21 @@
 """From clusters to hypotheses: log-odds, confidence, direction, and when nothing is said.
 
-Each hypothesis has the log-odds that a cluster is of it rather than of anything else: an
-intercept and a weight times each feature, added up. It is said if its log-odds reach what the
-policy asks for and lead those of every other; how sure it is then is the policy's confidence.
+Each pattern of a hypothesis has the log-odds that a cluster is of it rather than of another
+kind: an intercept and a weight times each feature, added up. The hypothesis has those of the
+pattern that fits best. It is said if they reach what the policy asks for and lead those of every
+other; how sure it is then is the policy's confidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from contracts.flow_features import AXES, FEATURE_NAMES, FEATURES, QUANTITIES
-from contracts.flow_policy import ScoringPolicy
+from contracts.flow_policy import Pattern, ScoringPolicy
 from contracts.smart_flow import (
     DIRECTIONS,
     ELIGIBILITY_REASONS,
@@ -61,15 +63,18 @@ REASONS: Final = tuple(_listed(bits) for bits in range(1 << len(_WORDS)))
 
 
 class Weights(NamedTuple):
-    """A policy as arrays, a row for each hypothesis.
+    """A policy as arrays.
 
     Attributes
     ----------
-    intercepts : ndarray, shape (6,), float64
-    weights : ndarray, shape (6, features), float64
+    hypotheses : ndarray, shape (patterns,), int64
+        Which each pattern is of.
+    intercepts : ndarray, shape (patterns,), float64
+    weights : ndarray, shape (patterns, features), float64
     alert_z, high_z, ceilings : ndarray, shape (6,), float64
     """
 
+    hypotheses: Ints
     intercepts: Floats
     weights: Floats
     alert_z: Floats
@@ -109,9 +114,11 @@ class Scores(NamedTuple):
 def weights_of(policy: ScoringPolicy) -> Weights:
     """A policy as arrays."""
     ordered = [policy.hypotheses[name] for name in HYPOTHESES]
+    patterns = [(h, one) for h, mine in enumerate(ordered) for one in mine.patterns.values()]
     return Weights(
-        np.array([one.intercept for one in ordered]),
-        np.array([[one.weights[name] for name in FEATURE_NAMES] for one in ordered]),
+        np.array([h for h, _ in patterns]),
+        np.array([one.intercept for _, one in patterns]),
+        np.array([[one.weights[name] for name in FEATURE_NAMES] for _, one in patterns]),
         np.array([one.alert_z for one in ordered]),
         np.array([one.high_z for one in ordered]),
         np.array([one.ceiling for one in ordered]),
@@ -119,14 +126,17 @@ def weights_of(policy: ScoringPolicy) -> Weights:
 
 
 @kernel
-def add_up(features: Floats, intercepts: Floats, weights: Floats, z: Floats) -> None:
+def add_up(
+    features: Floats, hypotheses: Ints, intercepts: Floats, weights: Floats, z: Floats
+) -> None:
     """Log-odds of every row, added up in the order of the features, so that no batch matters."""
+    z[:] = -np.inf
     for row in range(features.shape[0]):
-        for h in range(weights.shape[0]):
-            total = intercepts[h]
+        for p in range(weights.shape[0]):
+            total = intercepts[p]
             for f in range(features.shape[1]):
-                total += weights[h, f] * features[row, f]
-            z[row, h] = total
+                total += weights[p, f] * features[row, f]
+            z[row, hypotheses[p]] = max(z[row, hypotheses[p]], total)
 
 
 def scored(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Scores:
@@ -140,7 +150,7 @@ def scored(ints: Ints, reals: Floats, policy: ScoringPolicy) -> Scores:
     """
     weights = weights_of(policy)
     z = np.zeros((len(ints), len(HYPOTHESES)))
-    add_up(features_of(ints, reals), weights.intercepts, weights.weights, z)
+    add_up(features_of(ints, reals), weights.hypotheses, weights.intercepts, weights.weights, z)
     rows = np.arange(len(ints))
     status, reason = eligibility(ints, reals, policy)
     best = z.argmax(axis=1)
@@ -237,7 +247,7 @@ def directions(ints: Ints, reals: Floats, hypothesis: Ints) -> Ints:
 def contributions(
     row: Mapping[str, float | str | int | bool], policy: ScoringPolicy
 ) -> dict[str, dict[str, float]]:
-    """What each axis adds to the log-odds of each hypothesis, for a row of hypotheses.
+    """What each axis adds to the log-odds of each hypothesis: of its pattern that fits best.
 
     Parameters
     ----------
@@ -251,15 +261,21 @@ def contributions(
         By hypothesis, then by axis and ``intercept``; added up, they are its log-odds.
     """
     features = features_of_rows({name: np.array([value]) for name, value in row.items()})[0]
-    axes = [QUANTITIES[one.quantity].axis for one in FEATURES]
     found: dict[str, dict[str, float]] = {}
     for name in HYPOTHESES:
-        mine = policy.hypotheses[name]
-        parts = {"intercept": mine.intercept, **dict.fromkeys(AXES, 0.0)}
-        for axis, feature, value in zip(axes, FEATURE_NAMES, features, strict=True):
-            parts[axis] += mine.weights[feature] * float(value)
-        found[name] = parts
+        patterns = policy.hypotheses[name].patterns.values()
+        found[name] = max(
+            (_parts(features, one) for one in patterns), key=lambda p: fsum(p.values())
+        )
     return found
+
+
+def _parts(features: Floats, pattern: Pattern) -> dict[str, float]:
+    """What each axis adds to the log-odds of a pattern."""
+    parts = {"intercept": pattern.intercept, **dict.fromkeys(AXES, 0.0)}
+    for one, value in zip(FEATURES, features, strict=True):
+        parts[QUANTITIES[one.quantity].axis] += pattern.weights[one.name] * float(value)
+    return parts
 
 
 def _quoted(ints: Ints) -> Ints:

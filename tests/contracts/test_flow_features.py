@@ -49,6 +49,6 @@ def test_a_quantity_has_a_feature_for_each_knot_or_one_for_itself():
 
 def test_names_are_unique_and_every_axis_has_a_quantity():
     assert len(set(FEATURE_NAMES)) == len(FEATURE_NAMES)
-    assert len(set(QUANTITY_NAMES)) == len(QUANTITY_NAMES) == 28
+    assert len(set(QUANTITY_NAMES)) == len(QUANTITY_NAMES) == 37
     assert {one.axis for one in QUANTITIES} == set(AXES)
     assert all(one.low < one.high for one in QUANTITIES)

@@ -3,6 +3,7 @@
 Single broken documents are in contracts/fixtures/invalid/scoring_policies.
 """
 
+import copy
 import json
 
 import pytest
@@ -17,9 +18,12 @@ FIRST = HYPOTHESES[0]
 
 def given_policy(**changes):
     """A document with a weight for every feature of every hypothesis."""
-    hypothesis = {
+    pattern = {
         "intercept": -2.0,
         "weights": {name: place / 100 for place, name in enumerate(FEATURE_NAMES)},
+    }
+    hypothesis = {
+        "patterns": {"plain": pattern},
         "alert_z": 0.5,
         "high_z": 2.0,
         "ceiling": 0.9,
@@ -46,9 +50,7 @@ def given_policy(**changes):
             "wide_underlying_bps": 150.0,
             "min_margin": 0.5,
         },
-        "hypotheses": {
-            name: {**hypothesis, "weights": dict(hypothesis["weights"])} for name in HYPOTHESES
-        },
+        "hypotheses": {name: copy.deepcopy(hypothesis) for name in HYPOTHESES},
         "tuning": {"seeds": [7, 11], "markets": ["five-quiet"]},
     }
     return {**document, **changes}
@@ -64,25 +66,25 @@ def problem_of(document):
 
 def test_a_whole_document_is_a_policy():
     policy = load_policy(json.dumps(given_policy()))
-    assert policy.hypotheses[FIRST].weights[FEATURE_NAMES[3]] == 0.03
+    assert policy.hypotheses[FIRST].patterns["plain"].weights[FEATURE_NAMES[3]] == 0.03
     assert policy.tuning.seeds == (7, 11)
     assert load_policy(policy.model_dump_json()) == policy
 
 
 def test_a_missing_feature_is_refused_by_name():
     document = given_policy()
-    del document["hypotheses"][FIRST]["weights"]["dominance"]
+    del document["hypotheses"][FIRST]["patterns"]["plain"]["weights"]["dominance"]
     problem = problem_of(document)
     assert "there is no weight for dominance" in problem.message
-    assert problem.loc == f"/hypotheses/{FIRST}/weights"
+    assert problem.loc == f"/hypotheses/{FIRST}/patterns/plain/weights"
 
 
 def test_an_unknown_feature_is_refused_where_it_stands():
     document = given_policy()
-    document["hypotheses"][FIRST]["weights"]["burst_id"] = 1.0
+    document["hypotheses"][FIRST]["patterns"]["plain"]["weights"]["burst_id"] = 1.0
     problem = problem_of(document)
     assert "'burst_id' is no feature" in problem.message
-    assert problem.loc == f"/hypotheses/{FIRST}/weights/burst_id"
+    assert problem.loc == f"/hypotheses/{FIRST}/patterns/plain/weights/burst_id"
 
 
 @pytest.mark.parametrize("name", HYPOTHESES)
@@ -140,10 +142,10 @@ def test_the_digest_is_that_of_what_is_said_and_not_of_how_it_is_written():
     digest = load_policy(json.dumps(document)).policy_digest
     turned = json.dumps(dict(reversed(document.items())), indent=4)
     assert load_policy(turned).policy_digest == digest
-    document["hypotheses"][FIRST]["weights"]["dominance"] += 0.5
+    document["hypotheses"][FIRST]["patterns"]["plain"]["weights"]["dominance"] += 0.5
     assert load_policy(json.dumps(document)).policy_digest != digest
 
 
 def test_the_digest_is_the_same_as_ever():
     found = load_policy(json.dumps(given_policy())).policy_digest
-    assert found == "sha256:bf099d1ac54cfaac53749c28b7c2b19334ce9cf3f61fb6262e5ccdfd4fc1d8bd"
+    assert found == "sha256:c33da9b5ce72013eb0b37828930b3963acb083fe4ea7a1989da272a595c76a7f"

@@ -44,8 +44,9 @@ def table(schema: TableSchema, rows) -> pa.Table:
 def policy() -> ScoringPolicy:
     """Every weight 0: what adds up is said by `contributions`."""
     scored = {
-        "intercept": 0.0,
-        "weights": dict.fromkeys(FEATURE_NAMES, 0.0),
+        "patterns": {
+            "plain": {"intercept": 0.0, "weights": dict.fromkeys(FEATURE_NAMES, 0.0)},
+        },
         "alert_z": 1.0,
         "high_z": 3.0,
         "ceiling": 0.9,

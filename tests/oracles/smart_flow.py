@@ -6,6 +6,7 @@ as words, symbols and contracts as codes. What is said of a cluster is in ``smar
 
 import math
 
+from contracts.flow_features import TENOR_DAYS
 from tests.oracles import smart_flow_dark, smart_flow_verdicts
 
 SECOND = 1_000_000_000
@@ -189,6 +190,7 @@ class Market:
                 "packets": [],
                 "activity": activity,
                 "event": self._next_event(order["prints"][0]),
+                "tenors": self._tenors(order["prints"][0]),
             }
             self.open[subject] = cluster
             self.begun += 1
@@ -220,6 +222,21 @@ class Market:
             and row["announced_ns"] <= seen["ts_ns"] < row["event_ns"]
         ]
         return min(known, default=None)
+
+    def _tenors(self, seen):
+        """Tenors in days that no quoted expiry to come is nearer to; the earlier of two as near."""
+        quoted = {
+            self.contracts[code]["expiry_ns"]
+            for code in self.nbbo
+            if self.contracts[code]["symbol"] == seen["symbol"]
+        }
+        expiries = {seen["expiry_ns"], *(one for one in quoted if one > seen["ts_ns"])}
+        wanted = {days: seen["ts_ns"] + days * 86_400 * SECOND for days in TENOR_DAYS}
+        return [
+            days
+            for days, then in wanted.items()
+            if min(sorted(expiries), key=lambda one: abs(one - then)) == seen["expiry_ns"]
+        ]
 
     def _end(self, cluster):
         del self.open[cluster["subject"]]

@@ -6,7 +6,7 @@ Follows the page of smart flow. How orders come together is in ``smart_flow``.
 import math
 from itertools import pairwise
 
-from contracts.flow_features import QUANTITIES
+from contracts.flow_features import QUANTITIES, TENOR_DAYS
 from contracts.smart_flow import HYPOTHESES
 from tests.oracles import smart_flow
 
@@ -49,6 +49,8 @@ def packet(cluster, piece, premium_z, policy):
 def hypothesis(cluster, now_ns, policy):
     """Row of what is said of a cluster."""
     facts = {**counted(cluster["orders"]), **placed(cluster), "activity": cluster["activity"]}
+    facts["asked"] = cluster["tenors"]
+    facts["tenors"] = sum(1 << TENOR_DAYS.index(days) for days in facts["asked"])
     last = prints_of(cluster["packets"][-1]["orders"])
     facts["is_underlying_quoted"] = any(one["underlying_mid_ticks"] > 0 for one in last)
     status, reason = eligible(facts, policy.rules)
@@ -137,7 +139,7 @@ def placed(cluster):
 
 
 def quantities(facts):
-    """The 28 quantities by name, not yet held within their bounds."""
+    """The 37 quantities by name, not yet held within their bounds."""
     buys, sells = facts["buy_prints"], facts["sell_prints"]
     root = math.sqrt(facts["prints"])
     call = 1 if facts["right"] == "C" else -1
@@ -154,12 +156,14 @@ def quantities(facts):
         "log_premium": math.log(facts["premium_usd"]),
         "dominance": facts["largest_order_usd"] / facts["premium_usd"],
         "log_lots": math.log(facts["contracts"] / facts["prints"]),
+        "log_price": math.log(facts["premium_usd"] / facts["contracts"]),
         "orders": facts["orders"],
         "mean_log_gap": facts["mean_log_gap"],
         "venues": facts["venues"],
         "log_activity": math.log1p(facts["activity"]),
         "price_drift": 10 * facts["price_drift"],
         "log_days": math.log1p(max(facts["days_to_expiry"], 0.0)),
+        **{f"nearest_{days}d": days in facts["asked"] for days in TENOR_DAYS},
         "out_of_money": 100 * facts["out_of_money"],
         "is_put": facts["right"] == "P",
         "is_package": legs > 1,
@@ -201,10 +205,12 @@ def triangle(value, knots, place):
 
 
 def score(facts, hypothesis_policy):
-    """Log-odds of one hypothesis."""
+    """Log-odds of one hypothesis: those of its best pattern."""
     found = features(facts)
-    weights = hypothesis_policy.weights
-    return hypothesis_policy.intercept + math.fsum(weights[name] * found[name] for name in found)
+    return max(
+        one.intercept + math.fsum(one.weights[name] * found[name] for name in found)
+        for one in hypothesis_policy.patterns.values()
+    )
 
 
 def eligible(facts, rules):
@@ -318,6 +324,7 @@ CLUSTER_KEYS = (
     "inside_prints",
     "mean_log_gap",
     "days_to_expiry",
+    "tenors",
     "out_of_money",
     "right",
     "days_to_event",

@@ -30,7 +30,7 @@ from engine.tapes.market.merge import RowBuffer, merged
 from engine.tapes.market.schedule import FIRST_S, Schedule
 from engine.tapes.market.symbols import SymbolFlow, settings_of
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 """Version of what a tape holds; raised by hand with any change of its bytes."""
 _SECOND_NS: Final = 1_000_000_000
 _MINUTE_NS: Final = 60 * _SECOND_NS

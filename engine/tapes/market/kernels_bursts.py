@@ -45,6 +45,7 @@ _LOT_SPREAD = 0.75
 _LOT_MEAN = 0.2812500  # half its square: the mean of the log-normal factor is 1
 _VENUE_STEP = 5
 _APART = 12.0
+_LEAST_PRICE = 1_000.0  # a dime: below it there is no bid, and buyers and sellers look alike
 
 
 @inlined
@@ -70,6 +71,31 @@ def expiry_near(flow: Flow, ts_ns: int, days: float, behind_event: bool) -> int:
     return best
 
 
+@inlined
+def worth_of(flow: Flow, place: int) -> tuple[float, float]:
+    """Price of a contract on the surface, in ticks, and its delta."""
+    contract = flow.listed[place]
+    expiry = flow.expiries[contract[at.EXPIRY]]
+    spot, strike = 0.5 * flow.ints[at.CLEAN_MID2], float(contract[at.STRIKE])
+    k = log(strike / spot)
+    w = ssvi_slice(k, expiry[at.THETA], flow.reals[at.SWEPT_RHO], expiry[at.PHI])
+    price, slope, _ = priced(contract[at.IS_PUT] == 0, spot, strike, k, w)
+    return price, slope
+
+
+@inlined
+def strike_worth_having(flow: Flow, expiry: int, strike: int, is_put: int) -> int:
+    """The strike, or one nearer to the money where an option at it is worth next to nothing."""
+    money = strike_near(flow, 0.5 * flow.ints[at.CLEAN_MID2])
+    inward = 1 if is_put else -1
+    while (money - strike) * inward > 0:
+        price, _ = worth_of(flow, place_of(flow, expiry, strike, is_put))
+        if price >= _LEAST_PRICE:
+            break
+        strike += inward
+    return strike
+
+
 @kernel
 def begin(flow: Flow, world: World, row: int, ts_ns: int, slot: int) -> None:
     """Let a scheduled burst begin: choose its contracts and the time of its first print."""
@@ -85,6 +111,8 @@ def begin(flow: Flow, world: World, row: int, ts_ns: int, slot: int) -> None:
         right = _LEG_RIGHT[kind, j]
         is_put = burst[at.B_IS_PUT] if right == _SAME else right - 1
         strike = min(max(near + _LEG_STEPS[kind, j], 0), strikes_of(flow) - 1)
+        if legs == 1:
+            strike = strike_worth_having(flow, expiry, strike, is_put)
         burst[at.B_LEG + j] = place_of(flow, expiry, strike, is_put)
         burst[at.B_LEG_SIDE + j] = burst[at.B_SIDE] * _LEG_SIDE[kind, j]
     burst[at.B_LEFT] = int(reals[at.R_CYCLES])
@@ -116,11 +144,7 @@ def account(flow: Flow, world: World, row: int, place: int, lots: int, side: int
     burst[at.B_CONTRACTS] += lots
     reals[at.R_DONE] += written[4] * lots * _DOLLAR_LOT
     contract = flow.listed[place]
-    expiry = flow.expiries[contract[at.EXPIRY]]
-    spot, strike = 0.5 * flow.ints[at.CLEAN_MID2], float(contract[at.STRIKE])
-    k = log(strike / spot)
-    w = ssvi_slice(k, expiry[at.THETA], flow.reals[at.SWEPT_RHO], expiry[at.PHI])
-    _, slope, _ = priced(contract[at.IS_PUT] == 0, spot, strike, k, w)
+    _, slope = worth_of(flow, place)
     flow.reals[at.TO_HEDGE] += side * slope * lots * 100.0 * reals[at.R_HEDGE]
     flow.ints[at.HEDGED] = burst[at.B_NUMBER]
     bullish = side * (1 - 2 * contract[at.IS_PUT])

@@ -306,7 +306,7 @@ class _Eligible(NamedTuple):
     @classmethod
     def of(cls, spec: TapeSpec, place: int) -> _Eligible:
         one, session = spec.universe[place], spec.sessions[0]
-        near_ns = session.open_ns + 3 * 86_400 * _SECOND_NS
+        near_ns = session.open_ns + SHORT_DAYS * 86_400 * _SECOND_NS
         near = [expiry for expiry in session.expiries if expiry.close_ns <= near_ns]
         kinds = {"daily": "is_daily", "weekly": "is_weekly", "monthly": "is_monthly"}
         listed = any(
@@ -317,6 +317,8 @@ class _Eligible(NamedTuple):
         return cls(0 < one.event_in_days <= EVENT_DAYS, listed)
 
 
+SHORT_DAYS: Final = 5
+"""Hedging needs an expiry within so many days: on a Monday that of the week's end is one."""
 EVENT_DAYS: Final = 21
 """An event is near if it is at most so many days ahead."""
 _BY_NAME: Final = {one.name: one for one in SUBTYPES}

@@ -71,8 +71,13 @@ def policy(seed=0, grouping=None, rules=None, levels=None):
     for name in HYPOTHESES:
         alert = drawn.uniform(-2.0, 1.0)
         hypotheses[name] = {
-            "intercept": drawn.uniform(-1, 1),
-            "weights": {feature: drawn.gauss(0.0, 0.3) for feature in FEATURE_NAMES},
+            "patterns": {
+                f"pattern_{place}": {
+                    "intercept": drawn.uniform(-1, 1),
+                    "weights": {feature: drawn.gauss(0.0, 0.3) for feature in FEATURE_NAMES},
+                }
+                for place in range(drawn.choice((1, 2, 3)))
+            },
             "alert_z": alert,
             "high_z": alert + drawn.uniform(0.2, 2.0),
             "ceiling": drawn.choice((0.6, 0.72, 0.8, 0.95)),

@@ -179,7 +179,11 @@ def test_hedging_has_the_sign_of_a_move_of_half_a_usual_one_else_that_of_the_flo
 ):
     low = {"alert_z": -20.0, "high_z": -19.0}
     under = policy(0, rules={"min_margin": 0.0, "min_orders": 1}, levels=low)
-    hedging = under.hypotheses["hedge_rebalance"].model_copy(update={"intercept": 90.0})
+    hedging = under.hypotheses["hedge_rebalance"]
+    sure = {
+        name: one.model_copy(update={"intercept": 90.0}) for name, one in hedging.patterns.items()
+    }
+    hedging = hedging.model_copy(update={"patterns": sure})
     under = under.model_copy(
         update={"hypotheses": {**under.hypotheses, "hedge_rebalance": hedging}}
     )
@@ -236,6 +240,23 @@ def test_the_move_of_the_underlying_is_that_of_180_seconds():
     assert moved[-1] == pytest.approx(1e4 * 182 * 100 / 1_010_000, rel=0.03)
 
 
+def test_a_tenor_is_that_of_the_nearest_expiry_that_has_been_quoted():
+    """The symbol lists two, five hours and 17 days ahead; who asks for 7 days gets the first."""
+    near, far = 0, 6
+    events = [
+        equity_quote(T),
+        nbbo(T, near),
+        option_print(T + 1, near, 20_200, 40),
+        nbbo(T + SECOND, far),
+        option_print(T + 20 * SECOND, near, 20_200, 40),
+        option_print(T + 40 * SECOND, far, 20_200, 40),
+    ]
+    found, wanted = both(policy(0), numbered(events))
+    assert differences(found, wanted) == []
+    told = [row["tenors"] for row in found["smart_flow_hypotheses"]]
+    assert told == [0b11111111, 0b00000111, 0b11111000]
+
+
 def test_a_print_across_the_bid_and_the_ask_of_a_quote_makes_dark_events():
     quote = equity_quote(T, 0, 999_900, 1_000_100)
     prints = [
@@ -274,5 +295,6 @@ def test_the_oracle_measures_every_quantity():
         **smart_flow_verdicts.counted(cluster["orders"]),
         **smart_flow_verdicts.placed(cluster),
         "activity": 0.0,
+        "asked": cluster["tenors"],
     }
     assert list(smart_flow_verdicts.quantities(facts)) == [one.name for one in QUANTITIES]

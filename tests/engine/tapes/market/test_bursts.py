@@ -6,7 +6,16 @@ import pytest
 from contracts.control import FAMILIES
 from contracts.flow import EXPECTED_CLASS, SUBTYPES
 from contracts.market import parse_occ
-from tests.engine.tapes.market.markets import MINUTE_NS, SECOND_NS, injection, make, market_spec
+from contracts.tape_defaults import CHAIN
+from tests.engine.tapes.market.markets import (
+    MINUTE_NS,
+    PROFILES,
+    SECOND_NS,
+    injection,
+    make,
+    market_spec,
+    session,
+)
 from tests.oracles.market_flow import YEAR_NS, clean_mids, delta, last_at, tallies
 
 BY_NAME = {one.name: one for one in SUBTYPES}
@@ -132,6 +141,32 @@ def test_size_follows_from_the_notional(busy):
             ratios.append(burst["notional_usd"] / (low * high) ** 0.5)
     assert len(ratios) > 300
     assert 0.8 < np.median(ratios) < 1.25
+
+
+def test_a_burst_trades_what_has_a_bid_unless_it_is_at_the_money():
+    """In the last half hour of a week's expiries, most of what expires is worth nothing."""
+    friday = (session("2026-01-16"),)
+    busy = {"bursts_per_minute": 40.0}
+    wide = CHAIN.model_copy(update={"strikes_each_side": 40})
+    tape = make(market_spec(("XOM", "NVDA"), 1_200, 21_600, friday, flow=busy, chain=wide), 4)
+    prints, labels = tape["option_prints"], tape["print_labels"]
+    place = {int(seq): row for row, seq in enumerate(prints["seq"])}
+    mids = {name: clean_mids(tape.of(name)["equity_quotes"]) for name in tape.spec.symbols}
+    told = dict(zip(tape["burst_labels"]["burst_id"], tape["burst_labels"]["subtype"], strict=True))
+    cents, away = [], []
+    for burst, row in zip(*np.unique(labels["burst_id"], return_index=True), strict=True):
+        if burst == 0 or len(BY_NAME[told[burst]].legs) > 1:
+            continue
+        at = place[int(labels["seq"][row])]
+        contract = parse_occ(str(prints["contract"][at]))
+        step = PROFILES[contract.root].strike_step_cents * 100
+        (mid,) = last_at(*mids[contract.root], prints["ts_ns"][at : at + 1])
+        cents.append(prints["price_ticks"][at] / 100)
+        away.append(abs(contract.strike_ticks - mid) / step)
+    cheap = np.array(cents) < 5
+    assert len(cheap) > 200
+    assert (np.array(away)[cheap] < 1.5).all()
+    assert (np.array(away)[~cheap] > 1.5).any()
 
 
 def test_twice_the_notional_are_twice_the_contracts_at_the_same_prices():

@@ -7,7 +7,7 @@ from contracts.control import HIGH, PROFILES, WINDOWS_MINUTES
 from contracts.flow import ACTORS, SUBTYPES
 from engine.tapes.market import layout as at
 from engine.tapes.market.schedule import LEAST_MOVE, Schedule
-from tests.engine.tapes.market.markets import SECOND_NS, injection, log, market_spec
+from tests.engine.tapes.market.markets import SECOND_NS, injection, log, market_spec, session
 from tests.engine.tapes.market.plans import planned
 from tests.oracles import market_flow as oracle
 
@@ -119,6 +119,17 @@ def test_hedging_follows_moves_and_its_decoys_follow_none():
         sizes = np.abs(moves[plan.column(at.B_SYMBOL)[mine], cells])
         assert len(sizes) > 20
         assert (sizes >= LEAST_MOVE).all() if actor == BURST else (sizes < 0.5).all()
+
+
+@pytest.mark.parametrize("date", ["2026-01-12", "2026-01-13", "2026-01-16"])
+def test_the_weeks_expiry_is_near_enough_for_hedging_on_every_day(date):
+    """Stocks list Fridays only: on a Monday hedging takes them too."""
+    flow = {"bursts_per_minute": 24.0, "spacing_s": 5.0}
+    spec = market_spec(SYMBOLS, 1500, sessions=(session(date),), flow=flow)
+    plan = planned(spec, 2)
+    stocks = [place for place, one in enumerate(spec.universe) if one.expiries == "weekly"]
+    hedging = plan.column(at.B_FAMILY) == at.HEDGE_FAMILY
+    assert np.isin(plan.column(at.B_SYMBOL)[hedging], stocks).sum() > 10
 
 
 def test_focus_draws_bursts():
