@@ -29,6 +29,10 @@ def serve(
     latency_jsonl: Annotated[
         Path | None, typer.Option(help="file for the times of every bin, appended to")
     ] = None,
+    rate: Annotated[
+        float, typer.Option(min=0.0, help="requests a second of one client; 0 for any number")
+    ] = 50.0,
+    burst: Annotated[int, typer.Option(min=1, help="requests of one client at once")] = 200,
     name: Annotated[
         list[str] | None,
         typer.Option(help="host name that clients call it by, besides HOST; repeatable"),
@@ -40,6 +44,7 @@ def serve(
     from islandflow_jobs.serve.access import LOOPBACK, Access
     from islandflow_jobs.serve.app import Serving
     from islandflow_jobs.serve.feeds import Pace
+    from islandflow_jobs.serve.rates import Rate
     from islandflow_jobs.serve.server import listen, run
 
     names = (*(name or ()), host)
@@ -48,7 +53,11 @@ def serve(
         Access(hosts, resources.settings.serve_token),
         Pace(speed, keep_bins, queue_bins),
         latency_jsonl,
+        rate=Rate(rate, burst),
     )
+    if not hosts and not resources.settings.serve_token:
+        told = "everybody who reaches this address may read what is served"
+        sys.stderr.write(f"warning: {told}: set ISLANDFLOW_SERVE_TOKEN\n")
     with listen(host, port) as listening:
         shown = listening.getsockname()[1]
         sys.stdout.write(f"serving at http://{host}:{shown}\n")

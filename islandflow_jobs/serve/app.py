@@ -33,6 +33,7 @@ from islandflow_jobs.serve.gauges import Gauges
 from islandflow_jobs.serve.hub import Hub
 from islandflow_jobs.serve.middleware import Guard
 from islandflow_jobs.serve.pages import page_routes
+from islandflow_jobs.serve.rates import Rate, Rates
 from islandflow_jobs.serve.sockets import PATH, Sockets
 from islandflow_jobs.serve.telemetry import Telemetry
 from islandflow_resources.object_store import ObjectStore
@@ -57,12 +58,15 @@ class Serving:
         Where times of every bin are written.
     hello_s : float
         How long a client has for its first message.
+    rate : Rate
+        How often one client may ask.
     """
 
     access: Access = field(default_factory=Access)
     pace: Pace = field(default_factory=Pace)
     latency_file: Path | None = None
     hello_s: float = 2.0
+    rate: Rate = field(default_factory=Rate)
 
 
 def make_app(resources: ResourceSet, serving: Serving) -> FastAPI:
@@ -78,18 +82,20 @@ def make_app(resources: ResourceSet, serving: Serving) -> FastAPI:
             400: {"model": ErrorAnswer, "description": "The request is not right"},
             401: {"model": ErrorAnswer, "description": "The token is missing or wrong"},
             403: {"model": ErrorAnswer, "description": "Another host or origin"},
+            429: {"model": ErrorAnswer, "description": "Too often: see Retry-After"},
         },
     )
     app.state.resources = resources
     app.state.serving = serving
     app.state.gauges = Gauges()
+    app.state.rates = Rates(serving.rate)
     app.state.probes = Probes(resources)
     app.state.backtests = Backtests(resources)
     for part in (status, browser, backtest_api):
         app.include_router(part.router)
     app.router.routes.append(WebSocketRoute(PATH, _stream))
     app.router.routes.extend(page_routes())
-    app.add_middleware(Guard, access=serving.access)
+    app.add_middleware(Guard, access=serving.access, rates=app.state.rates)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
@@ -132,7 +138,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         hub = Hub(resources, serving.pace, streams, app.state.gauges, telemetry, Path(workspace))
         app.state.hub = hub
         app.state.backtest_executor = backtests
-        app.state.sockets = Sockets(hub, serving.access, app.state.gauges, serving.hello_s)
+        app.state.sockets = Sockets(
+            hub, serving.access, app.state.gauges, app.state.rates, serving.hello_s
+        )
         yield
         await hub.stop(RESTARTING, "the server is going down: come back with resume_bin")
 

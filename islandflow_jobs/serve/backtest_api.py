@@ -28,7 +28,6 @@ _BODY: Final[dict[str, Any]] = {
 }
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     413: {"model": ErrorAnswer, "description": "More than 1,000,000 bytes"},
-    429: {"model": ErrorAnswer, "description": "As many requests wait as the server will take"},
 }
 
 

@@ -37,7 +37,7 @@ _KEPT_DATA: Final = 8
 class ScenarioRef(Model):
     """A registered scenario by its partition key, and the seed of a stored dataset."""
 
-    ref: Annotated[str, Field(strict=True, min_length=1, max_length=128)]
+    ref: Annotated[str, Field(strict=True, pattern=r"^[a-z0-9_-]{1,128}$")]
     seed: Seed
 
 

@@ -1,4 +1,4 @@
-"""Around every HTTP request: hosts and origins, tokens, sizes of bodies, headers of pages.
+"""Around every HTTP request: rates, hosts and origins, tokens, sizes of bodies, headers.
 
 Connections of the socket pass through untouched: they are refused by their own endpoint, with
 a reason that their client sees.
@@ -16,6 +16,7 @@ from contracts.canonical import MAX_DOCUMENT_BYTES
 from contracts.errors import ContractError
 from islandflow_jobs.serve.access import Access
 from islandflow_jobs.serve.answers import error_answer
+from islandflow_jobs.serve.rates import Rates, too_often
 
 _SECRET: Final = ("/v1/", "/api/", "/metrics")
 _MOST_READ_BYTES: Final = 16 * MAX_DOCUMENT_BYTES
@@ -26,6 +27,9 @@ _HEADERS: Final = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 
 
@@ -36,11 +40,13 @@ class Guard:
     ----------
     app : ASGIApp
     access : Access
+    rates : Rates
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, rates: Rates) -> None:
         self._app = app
         self._access = access
+        self._rates = rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -52,6 +58,8 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
+                if str(scope["path"]).startswith(_SECRET):
+                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         refusal = self._refusal(scope)
@@ -65,6 +73,10 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         headers, path = Headers(scope=scope), str(scope["path"])
+        wait_s = self._rates.take(address_of(scope))
+        if wait_s:
+            answer = error_answer(too_often(wait_s))
+            return JSONResponse(answer, 429, {"retry-after": str(wait_s)})
         try:
             self._access.check_origin(headers)
         except ContractError as error:
@@ -75,6 +87,12 @@ class Guard:
         except ContractError as error:
             return JSONResponse(error_answer(error), 401, {"www-authenticate": "Bearer"})
         return None
+
+
+def address_of(scope: Scope) -> str:
+    """Address that a connection comes from, of a proxy its own; empty if it has none."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 async def _body(receive: Receive) -> bytes | Response:

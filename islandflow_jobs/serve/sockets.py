@@ -18,7 +18,9 @@ from islandflow_jobs.serve.clients import FAILED, REFUSED, TRY_LATER
 from islandflow_jobs.serve.gauges import Gauges
 from islandflow_jobs.serve.hub import Hub
 from islandflow_jobs.serve.messages import text_frame
+from islandflow_jobs.serve.middleware import address_of
 from islandflow_jobs.serve.protocol import EXTENSION, StreamProtocol
+from islandflow_jobs.serve.rates import Rates, too_often
 from islandflow_jobs.serve.requests import Hello, asked_name, hello_of
 
 PATH: Final = "/v1/vacuum-pressure/stream"
@@ -34,14 +36,18 @@ class Sockets:
     hub : Hub
     access : Access
     gauges : Gauges
+    rates : Rates
     hello_s : float
         How long a client has for its first message.
     """
 
-    def __init__(self, hub: Hub, access: Access, gauges: Gauges, hello_s: float = HELLO_S) -> None:
+    def __init__(
+        self, hub: Hub, access: Access, gauges: Gauges, rates: Rates, hello_s: float = HELLO_S
+    ) -> None:
         self._hub = hub
         self._access = access
         self._gauges = gauges
+        self._rates = rates
         self._hello_s = hello_s
 
     async def serve(self, socket: WebSocket) -> None:
@@ -60,6 +66,9 @@ class Sockets:
             _end(link, FAILED, "internal error")
 
     async def _serve(self, socket: WebSocket, link: StreamProtocol) -> None:
+        wait_s = self._rates.take(address_of(socket.scope))
+        if wait_s:
+            raise too_often(wait_s)
         self._access.check_origin(socket.headers)
         name = asked_name(socket.scope["query_string"])
         hello = await self._hello(socket)

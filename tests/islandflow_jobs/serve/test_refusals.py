@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
 from contracts.backtest import BacktestSettings
+from contracts.canonical import canonical_json
 from contracts.serving import Evidence, PublishedStrategy, Source
 from contracts.strategy import strategy_from
 from islandflow_jobs.serve.access import LOOPBACK, Access
 from islandflow_jobs.serve.app import Serving
 from islandflow_resources.settings import load_settings
+from islandflow_resources.signatures import Keyring, sign
 from islandflow_resources.stream_clocks import clock_path
 from tests.graph import CROSSOVER
 from tests.islandflow_jobs.serve.published import ALIAS, ZERO, publish, published, tamper
@@ -24,6 +26,7 @@ from tests.islandflow_jobs.serve.served import (
     serving,
     take,
 )
+from tests.islandflow_resources.campaigning import remove
 
 QUERY = f"?serving={ALIAS}"
 HELLO = '{"type":"hello"}'
@@ -226,6 +229,20 @@ def test_a_spec_of_another_instrument_is_refused(server, home):
     )
     publish(home.resources, published(other, home.spec.stream, name="other_symbol"), "other")
     assert "INSTRUMENT_LOCKED" in refused(server, "?serving=other")
+
+
+def test_a_spec_that_nobody_trusted_has_signed_is_refused(server, home):
+    resources, stream = home.resources, home.spec.stream
+    unsigned = published(home.spec.runtime_snapshot, stream, name="unsigned")
+    serving_id = publish(resources, unsigned, "unsigned")
+    [key] = resources.store.keys(f"serving/{serving_id[7:]}/signature-")
+    remove(resources.store, key)
+    assert "SERVING_UNSIGNED" in refused(server, "?serving=unsigned")
+    theirs = Keyring(bytes(32))
+    sign(resources.store, theirs, serving_id, canonical_json(unsigned.document()))
+    assert "SERVING_SIGNER_UNKNOWN" in refused(server, "?serving=unsigned")
+    sign(resources.store, resources.keyring, serving_id, canonical_json(unsigned.document()))
+    assert take(server, "?serving=unsigned", bins=1).numbers
 
 
 def test_a_spec_of_events_that_are_not_recorded_is_refused(server, home):

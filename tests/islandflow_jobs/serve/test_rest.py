@@ -307,3 +307,36 @@ def test_no_request_that_the_document_allows_breaks_the_server_or_the_document(s
 
         probe()
     assert asked >= 8 + 4
+
+
+def test_no_answer_lets_another_origin_read_and_none_with_secrets_is_kept(server):
+    foreign = {"origin": "http://example.org"}
+    asked = {
+        "/": {},
+        "/healthz": {},
+        "/v1/serving": {},
+        "/v1/experiments/runs?sort=x": {},
+        "/nowhere": {},
+        "/version": foreign,
+        "/v1/experiments/runs": foreign,
+    }
+    for path, sent in asked.items():
+        _, headers, _ = ask(server, path, None, **sent)
+        names = {name.lower() for name in headers}
+        assert not any(name.startswith("access-control-") for name in names), path
+        assert {"content-security-policy", "x-content-type-options", "x-frame-options"} <= names
+        assert {"referrer-policy", "cross-origin-resource-policy"} <= names
+        assert ("cache-control" in names and headers["cache-control"] == "no-store") == (
+            path.startswith("/v1/")
+        )
+
+
+def test_a_browser_that_asks_for_leave_first_gets_none(server):
+    request = Request(f"{server.http}/v1/serving", method="OPTIONS")
+    request.add_header("origin", "http://example.org")
+    request.add_header("access-control-request-method", "GET")
+    with pytest.raises(HTTPError) as caught:
+        urlopen(request)
+    with caught.value as answer:
+        assert answer.code == 403
+        assert "access-control-allow-origin" not in {name.lower() for name in answer.headers}
