@@ -222,11 +222,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 def reason(error: BaseException, uri: str) -> str:
-    """What went wrong in a few words, without the password that `uri` may have."""
+    """What went wrong in a few words, without what `uri` may keep secret."""
     if isinstance(error, IslandflowError):
         hint = f"; {error.hints[0]}" if error.hints else ""
         return f"{error.message}{hint}"
-    text = " ".join(str(error).split()).replace(uri.rstrip("/"), shown(uri))
+    text = _without_secrets(" ".join(str(error).split()), uri)
     refused = re.search(r"\[Errno -?\d+\] ([^'\")>]+)", text)
     if refused:
         return f"it does not answer: {refused[1]}"
@@ -237,13 +237,26 @@ def reason(error: BaseException, uri: str) -> str:
     return text[:300] or type(error).__name__
 
 
+def _without_secrets(text: str, uri: str) -> str:
+    """Text of the client, which quotes the address whole and in parts."""
+    text = text.replace(uri.rstrip("/"), shown(uri))
+    try:
+        parts = urlsplit(uri)
+        secrets = (parts.username, parts.password, parts.path.strip("/"), parts.query)
+    except ValueError:
+        return text
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return text
+
+
 def shown(uri: str) -> str:
-    """`uri` without user and password."""
+    """Scheme, host and port of `uri`: user, password, path and query may be secrets."""
     try:
         parts = urlsplit(uri)
     except ValueError:
         return "its address"
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 def _status(error: BaseException) -> int | None:
