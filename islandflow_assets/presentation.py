@@ -82,12 +82,8 @@ def _presented(spec: dg.AssetSpec) -> dg.AssetSpec:
     shown: dict[str, Any] = {"owners": [OWNERS[str(spec.group_name)]]}
     tables = TABLES.get(name, ())
     if tables and _COLUMNS not in spec.metadata:
-        told = {f"columns of {table}": _columns(schema) for table, schema in tables}
-        shown["metadata"] = {**spec.metadata, _COLUMNS: _columns(tables[0][1]), **told}
+        told = {f"columns of {table}": column_schema(schema) for table, schema in tables}
+        shown["metadata"] = {**spec.metadata, _COLUMNS: column_schema(tables[0][1]), **told}
     if name in FRESHNESS:
         shown["freshness_policy"] = FRESHNESS[name]
     return spec.replace_attributes(**shown)
-
-
-def _columns(schema: TableSchema) -> dg.TableSchemaMetadataValue:
-    return dg.MetadataValue.table_schema(column_schema(schema))

@@ -16,6 +16,7 @@ import json
 import math
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,6 +46,10 @@ MANIFEST: Final = "manifest.json"
 _CHUNK_ROWS: Final = 1_000
 _PIECE_BYTES: Final = 1 << 20
 _MAX_MANIFEST_BYTES: Final = 1 << 20
+_UNREADABLE: Final = (
+    *(tarfile.TarError, gzip.BadGzipFile, zlib.error),
+    *(EOFError, ValueError, KeyError, TypeError),
+)
 # As the database writes documents: integers of 64 bits, and floats that stay floats.
 _TO_JSON: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
@@ -176,13 +181,15 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 def _unpacked(path: Path, folder: Path) -> Any:
     """Every table of a backup as a verified local file; the manifest's body."""
     try:
-        with path.open("rb") as file, tarfile.open(fileobj=file, mode="r:gz") as tar:
+        with gzip.open(path) as packed, tarfile.open(fileobj=packed, mode="r:") as tar:
             body = _manifest(path, tar)
             for table in body["tables"]:
                 _unpack(path, tar, table, folder)
             if tar.next() is not None:
                 raise _damaged(path, "it holds more than its manifest says")
-    except (tarfile.TarError, EOFError, gzip.BadGzipFile, ValueError, KeyError, TypeError) as error:
+            while packed.read(_PIECE_BYTES):  # only its end tells that nothing was cut off
+                continue
+    except _UNREADABLE as error:
         raise _damaged(path, f"it does not read: {error}") from error
     except OSError as error:
         said = f"cannot read {path}: {error.strerror or error}"

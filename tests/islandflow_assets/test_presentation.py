@@ -26,7 +26,7 @@ def test_every_asset_has_a_group_an_owner_kinds_and_a_sentence(name):
     "name", sorted(name for name, node in NODES.items() if "parquet" in node.kinds)
 )
 def test_every_asset_of_tables_tells_its_columns_with_what_they_mean(name):
-    columns = NODES[name].metadata["dagster/column_schema"].schema.columns
+    columns = NODES[name].metadata["dagster/column_schema"].columns
     assert len(columns) > 1
     assert all(column.description and column.type for column in columns)
 
