@@ -12,6 +12,7 @@ from contracts.columns import CAMPAIGN_LEADERBOARD, MONTE_CARLO, WALK_FORWARD, T
 from contracts.digest import bare, document_digest
 from contracts.serving import Dossier
 from islandflow_assets import charts, keys
+from islandflow_assets.campaign_page import campaign_page
 from islandflow_assets.campaign_pictures import heat_map, pictures_of
 from islandflow_assets.campaigns import campaign_trials
 from islandflow_assets.partitions import CAMPAIGN
@@ -240,6 +241,7 @@ def promotion_dossier(
     with reported(context):
         campaign = registered(database, context.partition_key)
         judged = judged_now(store, database, engine_runtime, campaign, context.run.run_id)
+        page = campaign_page(store, database, engine_runtime, campaign, judged, context.run.run_id)
     dossier = judged.dossier
     failed = [one for one in dossier.criteria if not one.passed]
     for one in failed:
@@ -257,6 +259,8 @@ def promotion_dossier(
             "passed": dossier.passed,
             "criteria": _criteria_table(dossier),
             "winner": dg.MetadataValue.json(dossier.winner.document() if dossier.winner else {}),
+            "report": dg.MetadataValue.url(store.uri(page.key)),
+            "report_command": f"islandflow report campaign {campaign.key}",
             "alias": campaign.spec.promotion.alias if campaign.spec.promotion else "",
             **latency,
             **_where(store, judged.stored),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import dagster as dg
 from dagster_duckdb import DuckDBResource
 
+from contracts.canonical import Json
 from contracts.digest import bare, document_digest
 from islandflow_assets import keys
 from islandflow_assets.backtests import backtest_result
@@ -67,7 +68,7 @@ def duckdb_catalogue(
         with duckdb.get_connection() as connection:
             mount(connection, store, labels_store)
             facts, columns = facts_of(connection), columns_of(connection)
-    listed = [[one.said, one.files, one.rows] for one in facts]
+    listed: list[Json] = [[one.said, one.files, one.rows] for one in facts]
     return dg.MaterializeResult(
         metadata={
             "views": _views(facts),

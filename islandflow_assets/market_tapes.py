@@ -30,6 +30,7 @@ from islandflow_assets.market_verdicts import CHECKS, check_specs, checks_of, ve
 from islandflow_assets.outcomes import Outcome, published_of
 from islandflow_assets.partitions import MARKETS, MarketCell, requested_markets
 from islandflow_assets.previews import column_schema
+from islandflow_assets.tape_page import page_metadata, tape_page
 from islandflow_resources.database import Database
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.failures import reported
@@ -239,7 +240,11 @@ def _made(
     judgements.append(judgement)
     shown = None
     if judgement.report is not None:
-        metadata = tape_metadata(store, str(cell), made, made.tape, judgement.report)
+        page = tape_page(store, database, made.tape, judgement.report, bench.run_id)
+        metadata = {
+            **tape_metadata(store, str(cell), made, made.tape, judgement.report),
+            **page_metadata(store, str(cell), page),
+        }
         shown = lineage.Published(cell, made.tape.content_digest, {}, metadata)
     return Outcome(cell, checks_of(judgement), shown)
 

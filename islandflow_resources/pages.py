@@ -26,6 +26,7 @@ VERSION: Final = "1"
 Cell: TypeAlias = "str | float | bool | None"
 _FILES: Final = Path(__file__).with_name("page_files")
 _NOT_TEXT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_SCRIPTS: Final = ("scales.js", "plot.js", "page.js")
 _HINT: Final = (
     "Point at a plot to read it, drag to zoom in, double-click for the whole; a name above a plot "
     "hides its curve, a head of a table sorts by it."
@@ -45,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot, see ``page_files/page.js``.
+    """A plot, see ``page_files/plot.js``.
 
     Attributes
     ----------
@@ -92,7 +93,7 @@ class Page:
 
 def rendered(page: Page) -> bytes:
     """The HTML of a page, UTF-8."""
-    script, style = _file("page.js"), _file("page.css")
+    script, style = _script(), _file("page.css")
     plots = [plot for section in page.sections for plot in section.plots]
     policy = (
         f"default-src 'none'; script-src '{_hashed(script)}'; style-src '{_hashed(style)}'; "
@@ -132,7 +133,7 @@ def rendered(page: Page) -> bytes:
 @cache
 def renderer_digest() -> str:
     """Digest of what writes pages, beside `VERSION`: the script and the style."""
-    both = _file("page.js") + _file("page.css")
+    both = _script() + _file("page.css")
     return f"sha256:{hashlib.sha256(both.encode()).hexdigest()}"
 
 
@@ -205,6 +206,11 @@ def _finite(value: Any) -> Any:
 
 def _text(text: str) -> str:
     return escape(_NOT_TEXT.sub("\ufffd", text), quote=True)
+
+
+@cache
+def _script() -> str:
+    return "".join(_file(name) for name in _SCRIPTS)
 
 
 @cache

@@ -7,7 +7,7 @@ import math
 import re
 from html.parser import HTMLParser
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from islandflow_resources.pages import Page, Plot, Section, Table, rendered
@@ -76,6 +76,7 @@ def test_a_page_loads_nothing_and_allows_only_its_own_script_and_style():
         assert f"{tag}-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=30), st.floats(width=32))
 def test_any_text_and_number_is_written_and_the_same_page_has_the_same_bytes(text, number):
     once, again = (rendered(page(text, (number, 1.0))) for _ in range(2))
