@@ -93,6 +93,7 @@ class Machine:
             "PATH": f"{_BIN}:/usr/bin:/bin",
             "HOME": str(home),
             "TMPDIR": str(home / "tmp"),
+            "NUMBA_CACHE_DIR": str(home / "kernels"),
             "PYTHONPATH": ":".join(paths),
             "PYTHONDONTWRITEBYTECODE": "1",
             **own,
