@@ -26,7 +26,6 @@ from islandflow_jobs.cli_experiments import experiment
 from islandflow_jobs.cli_flow import flow
 from islandflow_jobs.cli_grids import grid
 from islandflow_jobs.cli_maintenance import backup, gc, restore
-from islandflow_jobs.cli_maintenance import backup, gc, restore
 from islandflow_jobs.cli_serve import serve
 from islandflow_jobs.cli_tapes import tape
 from islandflow_jobs.documents import (
@@ -66,9 +65,6 @@ app.add_typer(report, name="report")
 app.add_typer(schema, name="schema")
 app.command()(catalog)
 app.command()(serve)
-app.command()(gc)
-app.command()(backup)
-app.command()(restore)
 app.command()(gc)
 app.command()(backup)
 app.command()(restore)
