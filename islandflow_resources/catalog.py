@@ -145,7 +145,8 @@ def _make_view(
     if not is_table:
         connection.execute(f"COMMENT ON VIEW {name} IS {quoted(one.doc)}")
     elif described:
-        for statement in comments(name, one.schema):
+        there = {row[0] for row in connection.execute(f"DESCRIBE {name}").fetchall()}
+        for statement in comments(name, one.schema, there):
             connection.execute(statement)
 
 

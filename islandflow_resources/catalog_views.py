@@ -8,7 +8,7 @@ that come from paths leave out files before they are opened.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Final
 
 from contracts.columns import BARS, TableSchema
@@ -65,10 +65,18 @@ def document_view(one: DocumentView, addresses: Sequence[str]) -> str:
     return f"SELECT {_paths(one.pattern)}, {columns} FROM ({files})"
 
 
-def comments(name: str, schema: TableSchema) -> Iterator[str]:
-    """Statements that give the columns of a view their descriptions."""
+def comments(name: str, schema: TableSchema, there: Container[str]) -> Iterator[str]:
+    """Statements that give the columns of a view their descriptions.
+
+    Parameters
+    ----------
+    there : container of str
+        Columns of the view; files of an earlier layout may lack some of the schema's.
+    """
     for column in schema.columns:
-        yield f"COMMENT ON COLUMN {name}.{quoted_name(column.name)} IS {quoted(column.doc)}"
+        if column.name in there:
+            said = quoted(column.doc)
+            yield f"COMMENT ON COLUMN {name}.{quoted_name(column.name)} IS {said}"
 
 
 def quoted(text: str) -> str:

@@ -3,12 +3,14 @@
 import os
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from contracts.columns import TRADES
 from contracts.errors import ContractError, NotFoundError
-from islandflow_resources.catalog_file import facts_of, opened, write_catalogue
+from islandflow_resources.catalog_file import columns_of, facts_of, opened, write_catalogue
 from islandflow_resources.database import Database
+from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.tables import store_table
 from tests.islandflow_resources.test_database import result
 from tests.islandflow_resources.test_tables import trades
@@ -41,6 +43,19 @@ def test_a_catalogue_is_made_anew_and_a_reader_of_the_old_one_is_left_alone(
     assert facts["labels.print_labels"].rows == 0
     assert facts["controls"].rows == 1, "what holds before anything is saved"
     assert os.listdir(path.parent) == ["catalogue.duckdb"]
+
+
+def test_files_of_an_earlier_layout_which_lack_a_column_are_in_the_catalogue(database, tmp_path):
+    store, path = FolderStore(tmp_path / "objects"), tmp_path / "catalogue.duckdb"
+    key = f"backtests/{'b' * 64}/trades.parquet"
+    store_table(store, key, trades(2), TRADES)
+    pq.write_table(trades(2).drop_columns(["reason"]), store.root / key)
+    write_catalogue(path, store, store, database)
+    with opened(path, store) as reader:
+        columns = {one.name: one.doc for one in columns_of(reader) if one.view == "trades"}
+        assert reader.execute("SELECT count(price) FROM trades").fetchone() == (2,)
+    assert "reason" not in columns
+    assert columns["price"] == "price paid or received, slippage included"
 
 
 def test_nothing_else_is_overwritten_and_no_folder_is_made_up(object_store, database, tmp_path):
