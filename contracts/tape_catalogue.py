@@ -99,7 +99,7 @@ SCENARIOS: Final[tuple[CatalogueScenario, ...]] = (
         skip_s=0,
         duration_s=1800,
         after_s=840,
-        seed=308,
+        seed=314,
         control={},
     ),
     CatalogueScenario(
