@@ -70,6 +70,7 @@ class BoundedStream(io.RawIOBase):
         self._refused = refused
 
     def readable(self) -> bool:
+        """Always."""
         return True
 
     def read(self, size: int = -1) -> bytes:
@@ -82,6 +83,7 @@ class BoundedStream(io.RawIOBase):
         return piece
 
     def readinto(self, buffer: Any) -> int:
+        """Fill a buffer as far as there is something; how far."""
         view = memoryview(buffer).cast("B")
         piece = self.read(len(view))
         view[: len(piece)] = piece

@@ -75,7 +75,7 @@ def store(request, folder):
     return folder if request.param == "folder" else NOWHERE
 
 
-def refused(door, *arguments):
+def assert_refused(door, *arguments):
     with pytest.raises(ContractError) as caught:
         door(*arguments)
     assert caught.value.code == "KEY_INVALID"
@@ -86,15 +86,15 @@ def refused(door, *arguments):
 def test_no_door_writes_such_a_key(store, key, tmp_path):
     path = tmp_path / "data"
     path.write_bytes(b"data")
-    refused(store.put_if_absent, key, b"data")
-    refused(store.put_file_if_absent, key, path)
-    refused(store.put_exact, key, b"data")
+    assert_refused(store.put_if_absent, key, b"data")
+    assert_refused(store.put_file_if_absent, key, path)
+    assert_refused(store.put_exact, key, b"data")
 
 
 @pytest.mark.parametrize("key", OUTSIDE)
 def test_no_door_reads_or_moves_such_a_key(store, key):
     for door in (store.get, store.open, store.exists, store.uri, store.quarantine):
-        refused(door, key)
+        assert_refused(door, key)
     assert not is_readable(key)
 
 
@@ -102,7 +102,7 @@ def test_no_door_reads_or_moves_such_a_key(store, key):
     "prefix", ["/", "/etc/", "../", "../pass", "a/../../", "a//b", "./", "a\0"]
 )
 def test_no_prefix_lists_what_lies_outside(store, prefix):
-    refused(store.keys, prefix)
+    assert_refused(store.keys, prefix)
 
 
 @FEW

@@ -30,7 +30,7 @@ def little(monkeypatch):
     return 2 * LITTLE
 
 
-def refused(code, path):
+def assert_refused(code, path):
     with pytest.raises(ContractError) as caught:
         for _ in read_events(path):
             pass
@@ -48,14 +48,14 @@ def test_a_header_that_claims_gigabytes_is_refused_by_its_length_alone(tmp_path)
     path = tmp_path / "header.dbn.zst"
     data = b"DBN\x03" + struct.pack("<I", 2**32 - 1) + bytes(BOMB_BYTES)
     path.write_bytes(pa.compress(data, "zstd", asbytes=True))
-    assert "4294967295" in refused("MBO_FILE_CORRUPT", path).message
+    assert "4294967295" in assert_refused("MBO_FILE_CORRUPT", path).message
 
 
 def test_records_without_end_in_a_packed_stream_are_not_followed(tmp_path):
     path = tmp_path / "records.dbn.zst"
     one = bytes(record())
     path.write_bytes(packed(encoded([]) + one * (BOMB_BYTES // len(one))))
-    refused("MBO_FILE_SWOLLEN", path)
+    assert_refused("MBO_FILE_SWOLLEN", path)
 
 
 @pytest.mark.parametrize("line", [b"1,A,B,1,1,1,0\n", b"1,A,B,1,1,1,000000000000000000000000"])
@@ -63,20 +63,20 @@ def test_lines_and_a_line_without_end_in_a_packed_table_are_not_followed(tmp_pat
     path = tmp_path / "rows.csv.gz"
     head = ",".join(ROW).encode() + b"\n"
     path.write_bytes(gzip.compress(head + line * (little // len(line)), 9))
-    refused("MBO_FILE_SWOLLEN", path)
+    assert_refused("MBO_FILE_SWOLLEN", path)
 
 
 def test_a_parquet_file_of_one_endless_text_is_refused_by_what_it_says_of_itself(tmp_path, little):
     path = tmp_path / "text.parquet"
     pq.write_table(table(1, symbol="x" * little), path, compression="zstd")
-    assert "unpack to" in refused("MBO_FILE_SWOLLEN", path).message
+    assert "unpack to" in assert_refused("MBO_FILE_SWOLLEN", path).message
 
 
 def test_a_parquet_file_of_equal_rows_without_end_is_refused(tmp_path, little):
     path = tmp_path / "rows.parquet"
     rows = {name: pa.repeat(value, 1_200_000) for name, value in ROW.items()}
     pq.write_table(pa.table(rows), path, compression="zstd")
-    assert "1200000 rows" in refused("MBO_FILE_SWOLLEN", path).message
+    assert "1200000 rows" in assert_refused("MBO_FILE_SWOLLEN", path).message
 
 
 def test_bars_in_a_parquet_bomb_are_refused(tmp_path, little):
