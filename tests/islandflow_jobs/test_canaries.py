@@ -6,6 +6,7 @@ commands print. Only `islandflow env` prints them, since that is what it is for.
 """
 
 import base64
+import gc
 import gzip
 import json
 import logging
@@ -32,15 +33,13 @@ from tests.islandflow_resources.campaigning import CALM_MARKET, damage, document
 SEED = b"canary-of-the-signing-key-seed-1"
 TRACKED = "http://canary-tracking-user:canary-tracking-password@127.0.0.1:1/canary-tracking-path"
 CANARIES = {
-    "ISLANDFLOW_S3_LABELS_ACCESS_KEY": "canary-labels-access",
-    "ISLANDFLOW_S3_LABELS_SECRET_KEY": "canary-labels-secret",
     "ISLANDFLOW_SERVE_TOKEN": "canary-serve-token",
     "ISLANDFLOW_SIGNING_KEY": base64.b64encode(SEED).decode(),
     "ISLANDFLOW_TRACKING_URI": TRACKED,
     "ISLANDFLOW_ALERT_WEBHOOK": "http://127.0.0.1:1/hooks/canary-webhook",
 }
 PARTS = (
-    *("canary-labels-access", "canary-labels-secret", "canary-serve-token", "canary-webhook"),
+    *("canary-serve-token", "canary-webhook"),
     *("canary-tracking-user", "canary-tracking-password", "canary-tracking-path"),
     *(CANARIES["ISLANDFLOW_SIGNING_KEY"], SEED.decode(), SEED.hex()),
 )
@@ -58,12 +57,15 @@ BROKEN = (
 
 
 @pytest.fixture
-def environment(services_environment, monkeypatch):
+def environment(services_environment, s3_server, monkeypatch):
     """The services profile with a canary in every secret setting, for this process."""
     own = {
         name: value for name, value in services_environment.items() if name[:11] == "ISLANDFLOW_"
     }
     own |= CANARIES
+    # Those of the servers are random: nothing else is called like that.
+    own["ISLANDFLOW_S3_LABELS_ACCESS_KEY"] = s3_server.reader_access_key
+    own["ISLANDFLOW_S3_LABELS_SECRET_KEY"] = s3_server.reader_secret_key
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     assert {row.name for row in SETTINGS if row.secret} <= own.keys()
@@ -77,7 +79,9 @@ def secrets(environment):
     password = re.search(r":([0-9a-f]{16})@", settings.database_url)
     assert password is not None
     assert settings.s3 is not None
-    return [*PARTS, settings.s3.access_key, settings.s3.secret_key, password[1]]
+    assert settings.labels_s3 is not None
+    keys = [(one.access_key, one.secret_key) for one in (settings.labels_s3, settings.s3)]
+    return [*PARTS, *(text for pair in keys for text in pair), password[1]]
 
 
 class Search:
@@ -174,6 +178,8 @@ def break_settings(search, secrets, monkeypatch, command):
                 search.add(f"settings {len(search.places)}", repr(error.problems))
 
 
+# Commands leave their connections to the end of their process, which here goes on.
+@pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
 @pytest.mark.xdist_group("canaries")
 def test_no_secret_is_found_in_anything_that_is_produced(
     islandflow, environment, secrets, monkeypatch, caplog
@@ -210,4 +216,6 @@ def test_no_secret_is_found_in_anything_that_is_produced(
     told = b"".join(search.places.values())
     assert b"tracking server http://127.0.0.1:1" in told
     exported = "\n".join(islandflow("env")[1])
+    resources.database.dispose()
+    gc.collect()
     assert all(environment[row.name] in exported for row in SETTINGS if row.secret)
