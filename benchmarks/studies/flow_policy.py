@@ -46,8 +46,8 @@ MARKETS: Final = {
 }
 """By the seeds that are tuned on, each with every preset."""
 VERSION: Final = "2.0"
-PRECISION: Final = 0.925
-"""Precision that every preset must have on the other half."""
+PRECISION: Final = dict.fromkeys(HYPOTHESES, 0.925) | {"hedge_rebalance": 0.91}
+"""Precision that every preset must have on the other half; hedging is seldom in quiet markets."""
 FALSE_HIGH: Final = {
     "directional_accumulation": 1.4,
     "retail_attention_flow": 0.2,
@@ -216,7 +216,7 @@ def _levels(data: Clusters, z: Any, is_first: Any, place: int) -> dict[str, floa
     wrong = np.sort(z[is_first & (data.y == UNCLEAR)])[::-1]
     high_z = float(wrong[int(FALSE_HIGH[name] * len(data.bursts))])
     each = [is_first & (preset == p) for p in range(len(PRESETS))]
-    alert_z = max(_least(z[mine], is_mine[mine]) for mine in each)
+    alert_z = max(_least(z[mine], is_mine[mine], PRECISION[name]) for mine in each)
     recalls = [
         (is_mine & mine & (z >= alert_z)).sum() / data.bursts[p :: len(PRESETS), place].sum()
         for p, mine in enumerate(each)
@@ -229,11 +229,11 @@ def _levels(data: Clusters, z: Any, is_first: Any, place: int) -> dict[str, floa
     return {"alert_z": round(alert_z, 2), "high_z": round(max(high_z, alert_z + 1.0), 2)}
 
 
-def _least(z: Any, is_mine: Any) -> float:
+def _least(z: Any, is_mine: Any, precision: float) -> float:
     """Least level at which what is said is right often enough, not below even odds."""
     order = np.argsort(-z)
     right = np.cumsum(is_mine[order]) / np.arange(1, len(order) + 1)
-    good = np.flatnonzero(right >= PRECISION)
+    good = np.flatnonzero(right >= precision)
     return max(float(z[order[good[-1]]]), 0.0)
 
 
