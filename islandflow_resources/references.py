@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, select, union
 
+from contracts import flow_manifest, tape_manifest
 from contracts.digest import bare
 from islandflow_resources.database import Database
 from islandflow_resources.models import (
@@ -73,7 +74,7 @@ AREAS: Final = (
     Area("control/", "the control log as documents"),
     Area("dataset_campaigns/", "campaigns of datasets"),
     Area("datasets/", "datasets of grids", "manifest.json", 2),
-    Area("detections/", "what was detected in tapes", "manifest.json", 2),
+    Area("detections/", "what was detected in tapes", flow_manifest.MANIFEST, 2),
     Area("inbox/", "documents that wait", is_kept=True),
     Area("labels/", "the truth about tapes, kept with its tape", "manifest.json", 2),
     Area("labels/scenarios/", "the truth about scenarios, with its dataset", "manifest.json", 5),
@@ -89,7 +90,7 @@ AREAS: Final = (
     Area("strategies/", "strategies and lists of what they mean", is_kept=True),
     Area("summaries/", "summaries and leaderboards, which only events name", is_kept=True),
     Area("tape_requests/", "requests for tapes"),
-    Area("tapes/", "sessions of equities and options", "manifest.json", 2),
+    Area("tapes/", "sessions of equities and options", tape_manifest.MANIFEST, 2),
     Area("tapes/mbo/", "market-by-order tapes", "manifest.json", 6),
     Area("trades/", "trades of signals"),
     Area("trials/", "trials of campaigns and experiments"),

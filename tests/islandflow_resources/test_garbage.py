@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts import flow_manifest
 from contracts.errors import ConfigurationError
 from islandflow_resources import garbage, s3_store, store_entries
 from islandflow_resources.database import Database
@@ -69,7 +70,7 @@ SEALED = (
     ),
     ("sources/mbo/{0}/events.dbn", "sources/mbo/{0}/{1}/manifest.json"),
     ("datasets/{0}/rows.parquet", "datasets/{0}/manifest.json"),
-    ("detections/{0}/alerts.parquet", "detections/{0}/manifest.json"),
+    ("detections/{0}/alerts.parquet", f"detections/{{0}}/{flow_manifest.MANIFEST}"),
 )
 """Publications that no row names: manifest last."""
 
