@@ -21,7 +21,7 @@ from islandflow_resources.campaign_robustness import Robust, drawn, make_robust
 from islandflow_resources.campaigns import AnyCampaign
 from islandflow_resources.database import Database
 from islandflow_resources.derived import Derived, DerivedTable
-from islandflow_resources.derived_pages import made_page
+from islandflow_resources.derived_pages import as_stored, made_page
 from islandflow_resources.dossiers import Judged
 from islandflow_resources.engine_runtime import EngineRuntime
 from islandflow_resources.object_store import ObjectStore
@@ -49,7 +49,7 @@ def campaign_page(
     """The report of a judged campaign, found or made; what it shows is found, see `judged_now`."""
     board = make_leaderboard(store, database, campaign, run_id)
     robust = make_robust(store, database, runtime, campaign, board, run_id)
-    report = make_overfit_report(store, database, campaign, run_id)
+    report = as_stored(make_overfit_report(store, database, campaign, run_id).document)
     inputs = {**judged.dossier.evidence, "dossier": judged.stored.content_digest}
 
     def make() -> Page:
@@ -59,12 +59,12 @@ def campaign_page(
             _scores(campaign, board),
             *_paths(fan, robust),
             *_folds(campaign, robust),
-            _luck(report.document),
+            _luck(report),
         ]
         return Page(
             f"Campaign {campaign.key}",
             campaign.spec.description,
-            _facts(campaign, board, report.document, judged.dossier),
+            _facts(campaign, board, report, judged.dossier),
             tuple(sections),
         )
 

@@ -21,7 +21,7 @@ from contracts.tape_columns import STREAMS
 from islandflow_assets.market_plots import REGIME_COLOURS
 from islandflow_resources.database import Database
 from islandflow_resources.derived import Derived, Recipe
-from islandflow_resources.derived_pages import made_page
+from islandflow_resources.derived_pages import as_stored, made_page
 from islandflow_resources.market_tapes import MarketTapeFiles
 from islandflow_resources.object_store import ObjectStore
 from islandflow_resources.pages import Page, Plot, Section, Table
@@ -67,6 +67,7 @@ def page_metadata(store: ObjectStore, cell: str, page: Derived) -> dict[str, Any
 
 def page_of(tape: MarketTapeFiles, report: Document) -> Page:
     """What is on the page of a tape."""
+    report = as_stored(report)
     series: Mapping[str, Any] = report["series"]  # pyright: ignore[reportAssignmentType]
     names = [_moment(int(ns)) for ns in series["times_ns"]]
     sections = [

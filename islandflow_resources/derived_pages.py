@@ -6,9 +6,11 @@ written is ``pages``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from contracts.canonical import Document, canonical_json
 from contracts.digest import recipe_digest
 from contracts.errors import IntegrityError, NotFoundError
 from islandflow_resources.database import Database
@@ -23,6 +25,15 @@ def page_recipe(recipe: Recipe) -> Recipe:
     specs = {"about": recipe.digest, "renderer": renderer_digest()}
     digest = recipe_digest(recipe.what, version=f"{recipe.version}.{VERSION}", specs=specs)
     return replace(recipe, digest=digest, version=f"{recipe.version}.{VERSION}")
+
+
+def as_stored(document: Document) -> Document:
+    """A document as it is read from the store, whether it was just made or found.
+
+    Order of names and kinds of numbers are those of its canonical JSON (1.0 is 1), so that pages
+    about it have the same bytes.
+    """
+    return json.loads(canonical_json(document))
 
 
 def made_page(

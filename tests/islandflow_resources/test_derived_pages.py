@@ -5,7 +5,7 @@ import pytest
 from contracts.errors import IntegrityError
 from islandflow_resources.database import Database
 from islandflow_resources.derived import Recipe
-from islandflow_resources.derived_pages import made_page, read_page
+from islandflow_resources.derived_pages import as_stored, made_page, read_page
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.pages import rendered
 from tests.islandflow_resources.test_pages import page
@@ -49,3 +49,8 @@ def test_a_damaged_page_is_refused_put_aside_and_made_again(place):
     again = made_page(store, database, RECIPE, page, "run")
     assert (again.used_cache, read_page(store, again)) == (False, rendered(page()))
     assert [key for key in store.keys("quarantine/") if key.endswith(".html")]
+
+
+def test_a_document_just_made_is_shown_as_the_one_that_is_read_back():
+    made = {"volatility": [1.0, 0.5], "liquidity": {"b": -0.0, "a": 2}}
+    assert repr(as_stored(made)) == "{'liquidity': {'a': 2, 'b': 0}, 'volatility': [1, 0.5]}"
