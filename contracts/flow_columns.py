@@ -112,7 +112,7 @@ HYPOTHESIS_ROWS = TableSchema(
         Column("venues", "int32", "venues that it printed on"),
         Column("mean_log_gap", "float64", "mean of the log of the gaps between orders, log ms"),
         Column("days_to_expiry", "float64", "of the first leg"),
-        Column("tenors", "int32", "bit i: nearest listed expiry to flow_features.TENOR_DAYS[i]"),
+        Column("tenors", "int32", "bit i: no quoted expiry is nearer to TENOR_DAYS[i]"),
         Column("out_of_money", "float64", "log strike over spot of the first leg, + outside"),
         Column("right", "string", "C or P of the first leg"),
         Column("days_to_event", "float64", "to the next scheduled event of the symbol, −1: none"),

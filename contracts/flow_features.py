@@ -65,7 +65,7 @@ class Feature(NamedTuple):
 
 
 TENOR_DAYS: Final = (0, 1, 7, 14, 28, 45, 60, 90)
-"""Tenors that are asked for; what trades is the listed expiry that is nearest."""
+"""Tenors that those ask for whose flow it is; what trades is the expiry that is nearest."""
 _CENTS: Final = (1, 2, 3, 5, 10, 20, 50, 100, 300, 1_000, 3_000)
 
 # fmt: off
@@ -91,7 +91,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
              (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)),
     Quantity("price_drift", "pace", "ten times the log of last over first price", -2, 2),
     Quantity("log_days", "tenor", "log(1 + days to expiry)", 0, 10),
-    *(Quantity(f"nearest_{days}d", "tenor", f"1 if no listed expiry is nearer to {days} days", 0, 1)
+    *(Quantity(f"nearest_{days}d", "tenor", f"1 if no quoted expiry is nearer to {days} days", 0, 1)
       for days in TENOR_DAYS),
     Quantity("out_of_money", "moneyness", "percent out of the money", -100, 100,
              (-4.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)),
@@ -102,7 +102,7 @@ QUANTITIES: Final[tuple[Quantity, ...]] = (
     Quantity("has_three_legs", "structure", "1 for three legs", 0, 1),
     Quantity("has_four_legs", "structure", "1 for four legs", 0, 1),
     Quantity("spans_event", "event", "1 if it expires after the next event", 0, 1),
-    Quantity("spans_event_soon", "event", "the same, within 22 days", 0, 1),
+    Quantity("spans_event_soon", "event", "the same, and within 22 days", 0, 1),
     Quantity("has_no_event", "event", "1 without an event within 22 days", 0, 1),
     Quantity("moved", "underlying", "move of three minutes in usual ones, either way", 0, 4,
              (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)),

@@ -112,7 +112,7 @@ class HypothesisPolicy(Model):
     Attributes
     ----------
     patterns : dict of str to Pattern
-        By names that a reader knows them by.
+        By names for whoever reads the policy; a score tells only that of the best.
     alert_z : float
         Log-odds from which on it is said; there the confidence is 0.52.
     high_z : float
@@ -142,7 +142,7 @@ class Tuning(Model):
     seeds : tuple of int
         None of their tapes may judge it.
     markets : tuple of str
-        Ids of the specs whose tapes they made.
+        What they made: first date, symbols, load and preset.
     """
 
     seeds: Annotated[tuple[Seed, ...], Field(max_length=1000)]

@@ -197,7 +197,7 @@ def _sessions(resources: ResourceSet, folder: Path) -> None:
     tape_run.make(resources, request, load_profile(file.read_bytes()), None)
     tape_run.verify(resources, folder / "tape", None, with_labels=True)
     flow_run.detect(resources, folder / "tape", folder / "found", None, 0.0)
-    flow_run.evaluate(resources, folder / "tape", folder / "found", None, as_json=False)
+    list(flow_run.evaluate(resources, folder / "tape", folder / "found", None, as_json=False))
 
 
 _WORK: Final = (

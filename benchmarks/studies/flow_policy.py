@@ -58,7 +58,7 @@ FALSE_HIGH: Final = {
 }
 """Confident mistakes a session that each hypothesis may make; 3.9 are one in 2,000 windows."""
 KEPT: Final = 0.1
-"""Share of the background that the weights are fitted to, with the weight of the whole."""
+"""Share of what is of other kinds that weights are fitted to, with the weight of the whole."""
 CEILINGS: Final = {
     "directional_accumulation": 0.92,
     "retail_attention_flow": 0.76,

@@ -172,7 +172,7 @@ def quantities(facts):
         "has_three_legs": legs == 3,
         "has_four_legs": legs == 4,
         "spans_event": facts["spans_event"],
-        "spans_event_soon": facts["spans_event"] and within_22,
+        "spans_event_soon": facts["spans_event"] and facts["days_to_expiry"] < 22,
         "has_no_event": not within_22,
         "moved": abs(sigmas),
         "moved_with_flow": sigmas * bullishness(facts),

@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from contracts.flow_features import QUANTITIES
 from contracts.smart_flow import DARK_EVENTS, NBBO_SIDES, STRUCTURES
+from engine.flow.api import joined
 from tests.engine.flow.feeds import (
     MS,
     SECOND,
     START,
+    arrays,
     calendar,
     chain,
     detected,
@@ -21,6 +23,7 @@ from tests.engine.flow.feeds import (
     equity_print,
     equity_quote,
     feed,
+    listed,
     nbbo,
     numbered,
     option_print,
@@ -30,6 +33,7 @@ from tests.engine.flow.told_rows import differences, rows_of
 from tests.oracles import smart_flow, smart_flow_verdicts
 
 T = START
+DAY_S = 86_400
 
 
 def both(under, events):
@@ -255,6 +259,43 @@ def test_a_tenor_is_that_of_the_nearest_expiry_that_has_been_quoted():
     assert differences(found, wanted) == []
     told = [row["tenors"] for row in found["smart_flow_hypotheses"]]
     assert told == [0b11111111, 0b00000111, 0b11111000]
+
+
+def test_tenors_go_by_what_is_listed_quoted_and_to_come():
+    """Four expiries: one ends while the feed runs, two lie as far from 7 days, one comes late.
+
+    The tie goes to the earlier; half a minute later the other one is nearer.
+    """
+    times_s = {"ends": 20, "before": 6 * DAY_S, "after": 8 * DAY_S + 60, "late": 45 * DAY_S}
+    contracts = [
+        {"symbol": 0, "expiry_ns": T + at * SECOND, "strike_ticks": 1_000_000, "right": "C"}
+        for at in times_s.values()
+    ]
+    ends, before, after, late = range(4)
+    quotes = [nbbo(T, code) for code in (ends, before, after)]
+    first = [equity_quote(T), *quotes, option_print(T + SECOND, ends, 20_200, 40)]
+    second = [
+        *(option_print(T + 30 * SECOND, code, 20_200, 40) for code in (before, after)),
+        option_print(T + 31 * SECOND, late, 20_200, 40),
+        nbbo(T + 50 * SECOND, late),
+        option_print(T + 60 * SECOND, after, 20_200, 40),
+    ]
+    events = numbered([*first, *second])
+    made = detector(policy(0), contracts[:3])
+    parts = [made.push(arrays(events[: len(first)]))]
+    made.list_contracts(listed(contracts))
+    parts.append(made.push(arrays(events[len(first) :])))
+    found = rows_of(joined([*parts, made.finish()]))
+    wanted = smart_flow.detect(2, contracts, calendar(), policy(0), events)
+    assert differences(found, wanted) == []
+    told = [(row["contract"], row["tenors"]) for row in found["smart_flow_hypotheses"]]
+    assert told == [
+        (ends, 0b00000011),
+        (before, 0b00000111),
+        (after, 0b11111000),
+        (late, 0b11110000),
+        (after, 0b00001100),
+    ]
 
 
 def test_a_print_across_the_bid_and_the_ask_of_a_quote_makes_dark_events():
