@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from islandflow_jobs import maintenance_run
 from islandflow_resources.resource_set import ResourceSet
 
 _DEFAULT_DAYS = 7.0
@@ -27,6 +26,8 @@ def gc(
     ] = _DEFAULT_DAYS,
 ) -> None:
     """List, and delete on request, objects that nothing references and writes never finished."""
+    from islandflow_jobs import maintenance_run
+
     resources = ResourceSet.from_environment()
     run = maintenance_run.collect if delete else maintenance_run.survey
     _print(run(resources, timedelta(days=older_than)))
@@ -36,11 +37,15 @@ def backup(
     file: Annotated[Path, typer.Argument(help="file that is made, e.g. registry.tar.gz")],
 ) -> None:
     """Write every row of the registry, as of one moment, into a new file."""
+    from islandflow_jobs import maintenance_run
+
     _print(maintenance_run.back_up(ResourceSet.from_environment(), file))
 
 
 def restore(file: Annotated[Path, typer.Argument(help="file of islandflow backup")]) -> None:
     """Bring a backup into an empty database; a damaged one changes nothing."""
+    from islandflow_jobs import maintenance_run
+
     _print(maintenance_run.restore(ResourceSet.from_environment(), file))
 
 

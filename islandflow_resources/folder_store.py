@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,7 @@ from contracts.errors import (
     StoreUnavailableError,
 )
 from islandflow_resources.object_store import (
+    REFRESHED_AFTER,
     STAGING,
     ObjectStore,
     aside_key,
@@ -139,7 +141,8 @@ def _is_wanted(final: Path) -> bool:
     if not final.is_file():
         return False
     try:
-        os.utime(final)
+        if time.time() - final.stat().st_mtime > REFRESHED_AFTER.total_seconds():
+            os.utime(final)
     except FileNotFoundError:
         return False
     except OSError:

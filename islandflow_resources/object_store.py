@@ -13,6 +13,7 @@ import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -28,6 +29,8 @@ STAGING = ".staging"
 CONCURRENCY = 8
 MAX_KEY_BYTES = 960
 """S3 allows 1,024: the rest is room for the quarantine's prefix."""
+REFRESHED_AFTER = timedelta(hours=12)
+"""An object that is wanted again is made young if it is older: a sweep takes none under a day."""
 _COMPONENT = re.compile(r"[a-z0-9_=-](?:[a-z0-9._=-]*[a-z0-9_=-])?")
 
 _OUTSIDE = frozenset({"", ".", "..", STAGING})

@@ -11,7 +11,7 @@ import io
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -23,6 +23,7 @@ from contracts.errors import (
 )
 from islandflow_resources.object_store import (
     QUARANTINE,
+    REFRESHED_AFTER,
     ObjectStore,
     aside_key,
     checked_key,
@@ -39,7 +40,6 @@ T = TypeVar("T")
 LARGE_BYTES = 16 << 20
 """From here on objects go up in parts."""
 _READ_AHEAD_BYTES = 1 << 20
-_REFRESHED_AFTER = timedelta(hours=12)
 _COPY_LIMIT_BYTES = 5 << 30
 """What S3 copies in one request."""
 _RETRIED_CODES = frozenset(
@@ -113,7 +113,7 @@ class S3Store(ObjectStore):
         with suppress(NotFoundError):  # as if it had never been there: whoever reads it, finds out
             head = self._head(key)
             age, size = datetime.now(UTC) - head["LastModified"], int(head["ContentLength"])
-            if age > _REFRESHED_AFTER and size <= _COPY_LIMIT_BYTES:
+            if age > REFRESHED_AFTER and size <= _COPY_LIMIT_BYTES:
                 copy = {**its, "CopySource": its, "CopySourceIfMatch": head["ETag"]}
                 copy["MetadataDirective"] = "REPLACE"
                 self.call("keep", key, lambda: self.client.copy_object(**copy), exists=None)

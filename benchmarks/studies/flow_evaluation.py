@@ -78,7 +78,7 @@ def scored(preset: str, seed: int, policy: ScoringPolicy) -> dict[str, Any]:
 
 def kept(folder: Path, preset: str, seed: int) -> dict[str, Any]:
     """The same, read from the folder if it is there."""
-    path = kept_in(folder) / f"{preset}-{seed}.json"
+    path = kept_in(folder) / f"{MARKETS[seed].slug}-{preset}-{seed}.json"
     if not path.exists():
         written = path.with_suffix(".new")
         written.write_text(json.dumps(scored(preset, seed, usual_policy())), "utf-8")

@@ -44,7 +44,7 @@ Written by `make studies`: `benchmarks/studies/flow_evaluation.py`. How a detect
 `engine/evaluation`.
 
 Policy `{policy.id}` {policy.version}, `{digest}…`, tuned on the seeds {tuned}; judged
-on the seeds {_ranges(seeds)}: {len(scores)} full sessions,
+on the seeds {_ranges(seeds)}: {len(scores)} full sessions of {_sizes(scores)} symbols,
 {events:,} events, coverage assistance on. The detector took {rate:,.0f} events/s of one CPU
 in the median session. Intervals are 95 %, resampled over seeds.
 
@@ -264,6 +264,12 @@ def _value(one: Figure) -> str:
 
 def _number(value: float | None, form: str) -> str:
     return NOTHING if value is None else f"{value:{form}}"
+
+
+def _sizes(scores: Sequence[TapeScore]) -> str:
+    """The smallest and the largest universe."""
+    sizes = sorted({score.symbols for score in scores})
+    return f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
 
 
 def _ranges(seeds: Sequence[int]) -> str:

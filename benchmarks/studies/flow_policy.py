@@ -26,7 +26,9 @@ from contracts.flow import ACTORS, SUBTYPES
 from contracts.flow_features import FEATURE_NAMES
 from contracts.flow_policy import USUAL_POLICY, ScoringPolicy
 from contracts.smart_flow import HYPOTHESES, MODEL_VERSION, POLICY_VERSION, UNCLEAR
+from engine.flow.api import VERSION as DETECTOR_VERSION
 from engine.flow.quantities import features_of_rows
+from engine.tapes.market import VERSION as TAPE_VERSION
 
 MARKETS: Final = {
     9001: Market(),
@@ -147,7 +149,8 @@ def main(folder: Path) -> str:
 def _looked_at(wanted: tuple[Path, str, int]) -> Path:
     """Features, classes and subtypes of one session's eligible clusters, kept in a file."""
     folder, preset, seed = wanted
-    path = folder / f"{preset}-{seed}.npz"
+    versions = f"{TAPE_VERSION}.{DETECTOR_VERSION}.{len(FEATURE_NAMES)}"
+    path = folder / f"{versions}-{MARKETS[seed].slug}-{preset}-{seed}.npz"
     if path.exists():
         return path
     nothing = ScoringPolicy.model_validate(_document(_nothing()))
@@ -254,11 +257,7 @@ def _document(hypotheses: dict[str, Any]) -> dict[str, Any]:
         "hypotheses": hypotheses,
         "tuning": {
             "seeds": [str(seed) for seed in MARKETS],
-            "markets": [
-                f"{one.first_date}-{one.symbols}-{one.load}-{preset}"
-                for one in MARKETS.values()
-                for preset in PRESETS
-            ],
+            "markets": [f"{one.slug}-{preset}" for one in MARKETS.values() for preset in PRESETS],
         },
     }
 

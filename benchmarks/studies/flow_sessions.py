@@ -105,6 +105,11 @@ class Market(NamedTuple):
     symbols: int = DEFAULT_SYMBOLS
     load: str = "steady"
 
+    @property
+    def slug(self) -> str:
+        """How a file calls it."""
+        return f"{self.first_date}-{self.symbols}-{self.load}"
+
     def name(self, seed: int) -> str:
         """How a table calls it."""
         weekday = date.fromisoformat(self.first_date).strftime("%a")

@@ -94,7 +94,7 @@ def test_a_promotion_that_dies_after_any_of_its_acts_is_completed_by_a_repetitio
     home = copy()
     acts = worker.promote(home.environment, home.key)["acts"]
     serving_id = check_served(home.environment, ALIAS)
-    assert sum(act.startswith("after serving/") for act in acts) == 2
+    assert sum(act.startswith("after serving/") for act in acts) == 3
     moved = acts.index("before the commit", _place(acts, "INSERT INTO alias_history"))
     for number in _chosen(len(acts)):
         home = copy()

@@ -9,6 +9,7 @@ from engine.search import Batch
 from islandflow_resources.campaign_trials import listed_chunks, slices
 from islandflow_resources.database import Database
 from islandflow_resources.s3_store import S3Store
+from islandflow_resources.signatures import Keyring
 from islandflow_resources.trials import MAX_SETS, make_chunks
 from tests.islandflow_resources.campaigning import (
     CALM_MARKET,
@@ -51,7 +52,7 @@ def test_a_bucket_and_postgres_give_what_a_folder_and_sqlite_give(
 ):
     database = Database(postgres_url)
     database.migrate()
-    home = Home(S3Store(s3_bucket), database, runtime())
+    home = Home(S3Store(s3_bucket), database, runtime(), Keyring())
     made = home.trials(home.ready())
     assert digests(made) == expected
     again = home.trials(home.ready())

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from contracts import flow_manifest
 from contracts.errors import ConfigurationError
-from islandflow_resources import garbage, s3_store, store_entries
+from islandflow_resources import folder_store, garbage, s3_store, store_entries
 from islandflow_resources.database import Database
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.garbage import Stores, look, sweep
@@ -124,7 +124,8 @@ def test_what_is_missing_is_named(world):
 def test_an_object_that_somebody_finds_again_stays(world, monkeypatch):
     stores, _ = world
     store, key = stores.main, "checkpoints/aa.arrow"
-    monkeypatch.setattr(s3_store, "_REFRESHED_AFTER", timedelta(0))
+    for module in (s3_store, folder_store):
+        monkeypatch.setattr(module, "REFRESHED_AFTER", timedelta(0))
     store.put_if_absent(key, b"half")
     [before] = store_entries.entries(store, key)
     time.sleep(1.1)  # S3 tells whole seconds

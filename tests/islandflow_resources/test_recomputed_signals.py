@@ -83,7 +83,10 @@ def test_a_recorded_file_is_tried_promoted_and_verified_like_a_tape(recorded):
     assert (spec.stream.what, spec.stream.key) == ("recorded", experiment.captures[0].recorded)
     assert spec.stream.seed is None
     assert experiment.trials == outcome.draft.evidence.num_rows * 2 == 2
-    assert verify_serving(*home.place, "live")[0] == f"verified {outcome.draft.serving_id}"
+    assert (
+        verify_serving(*home.place, home.keyring, "live")[0]
+        == f"verified {outcome.draft.serving_id}"
+    )
 
 
 def test_a_recorded_file_that_is_damaged_is_not_verified(recorded):
@@ -92,6 +95,6 @@ def test_a_recorded_file_that_is_damaged_is_not_verified(recorded):
     whole = home.store.get(key)
     damage(home.store, key)
     with pytest.raises(IntegrityError):
-        verify_serving(*home.place, "live")
+        verify_serving(*home.place, home.keyring, "live")
     damage(home.store, key, whole)
-    assert verify_serving(*home.place, "live")[0].endswith(outcome.draft.serving_id)
+    assert verify_serving(*home.place, home.keyring, "live")[0].endswith(outcome.draft.serving_id)
