@@ -25,7 +25,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0004"
+HEAD = "0005"
 """Revision of the migrations that these models describe."""
 
 
@@ -144,6 +144,7 @@ class RunResult(Base):
     __table_args__ = (
         Index("ix_run_results_scenario_seed", "scenario_key", "seed"),
         Index("ix_run_results_strategy", "strategy_hash"),
+        Index("ix_run_results_settings", "settings_hash", "version"),
     )
 
 

@@ -6,16 +6,19 @@ of the given settings enter; the numbers come from ``engine.backtest``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pyarrow as pa
+from sqlalchemy import Connection, Text, cast, select
 
 from contracts.backtest import BacktestSettings
 from contracts.columns import LEADERBOARD, SUMMARY, TableSchema
 from contracts.digest import bare, recipe_digest
 from contracts.scenario import scenario_from
-from contracts.strategy import StrategySpec, strategy_from
+from contracts.strategy import strategy_from
 from engine import backtest, paths
 from engine.backtest import SeedResult, rank_strategies, summarise_seeds
 from islandflow_resources import datasets
@@ -26,6 +29,10 @@ from islandflow_resources.results import VERSION
 from islandflow_resources.strategies import compiled
 from islandflow_resources.tables import StoredTable, store_table
 
+_METRICS: Final = ("sharpe", "total_return", "max_drawdown", "trades")
+"""Metrics that the tables are made of."""
+_BATCH_ROWS: Final = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentResult:
@@ -33,6 +40,16 @@ class CurrentResult:
 
     cache_key: str
     result: SeedResult
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Dataset:
+    """A recorded dataset."""
+
+    scenario_key: str
+    seed: int
+    content_digest: str
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +70,19 @@ def current_results(database: Database, settings: BacktestSettings) -> list[Curr
     """
     strategies = [strategy_from(row.spec) for row in database.strategies()]
     meanings = {spec.strategy_hash: compiled(spec).ir_hash for spec in strategies}
-    rows = {
-        (row.dataset_digest, meanings.get(row.strategy_hash), row.bars): row
-        for row in database.results()
-        if row.version == VERSION and row.settings_hash == settings.settings_hash
-    }
+    stored = _stored_results(database, settings, meanings)
     found: list[CurrentResult] = []
     for dataset in _current_datasets(database):
         bars = min(settings.max_bars or dataset.rows, dataset.rows)
         for spec in strategies:
-            meaning = meanings[spec.strategy_hash]
-            row = rows.get((dataset.content_digest, meaning, bars))
-            if row is not None:
-                found.append(CurrentResult(row.cache_key, _seed_result(dataset, spec, row)))
+            row = stored.get((dataset.content_digest, meanings[spec.strategy_hash], bars))
+            if row is None:
+                continue
+            cache_key, metrics = row
+            result = SeedResult(
+                dataset.scenario_key, spec.id, spec.strategy_hash, dataset.seed, metrics
+            )
+            found.append(CurrentResult(cache_key, result))
     return found
 
 
@@ -81,22 +98,64 @@ def publish_leaderboard(store: ObjectStore, found: Sequence[CurrentResult]) -> S
     return _publish(store, "leaderboard", LEADERBOARD, found, lines)
 
 
-def _current_datasets(database: Database) -> list[Artefact]:
-    """Recorded datasets of registered scenarios, as this engine makes them."""
+def _stored_results(
+    database: Database, settings: BacktestSettings, meanings: Mapping[str, str]
+) -> dict[tuple[str, str, int], tuple[str, dict[str, float | None]]]:
+    """Cache keys and metrics of this engine's results, by dataset, meaning and bars.
+
+    Columns instead of rows, and the metrics as text: a registry holds the results of years, and
+    what is not ranked is not parsed.
+    """
+    query = (
+        select(
+            RunResult.cache_key,
+            RunResult.dataset_digest,
+            RunResult.strategy_hash,
+            RunResult.bars,
+            cast(RunResult.metrics, Text),
+        )
+        .where(RunResult.settings_hash == settings.settings_hash)
+        .where(RunResult.version == VERSION)
+        .execution_options(yield_per=_BATCH_ROWS)
+    )
+
+    def load(
+        connection: Connection,
+    ) -> dict[tuple[str, str, int], tuple[str, dict[str, float | None]]]:
+        found: dict[tuple[str, str, int], tuple[str, dict[str, float | None]]] = {}
+        for cache_key, dataset, strategy, bars, text in connection.execute(query):
+            meaning = meanings.get(strategy)
+            if meaning is not None:
+                metrics = json.loads(text)
+                chosen = {name: metrics.get(name) for name in _METRICS}
+                found[dataset, meaning, bars] = cache_key, chosen
+        return found
+
+    return database.read("list results of these settings", load)
+
+
+def _current_datasets(database: Database) -> list[_Dataset]:
+    """Recorded datasets of registered scenarios as this engine makes them, by scenario and seed."""
     versions = {
         row.scenario_key: paths.version(scenario_from({**row.spec, "seed": "0"}))
         for row in database.scenarios()
     }
-    return [
-        row
-        for row in database.artefacts(what=datasets.WHAT)
-        if row.scenario_key and versions.get(row.scenario_key) == row.version
-    ]
+    query = select(
+        Artefact.scenario_key,
+        Artefact.seed,
+        Artefact.version,
+        Artefact.content_digest,
+        Artefact.rows,
+    ).where(Artefact.what == datasets.WHAT)
 
+    def load(connection: Connection) -> list[_Dataset]:
+        return [
+            _Dataset(key, seed or 0, digest, rows)
+            for key, seed, version, digest, rows in connection.execute(query)
+            if key and versions.get(key) == version
+        ]
 
-def _seed_result(dataset: Artefact, spec: StrategySpec, row: RunResult) -> SeedResult:
-    scenario_key, seed = dataset.scenario_key or "", dataset.seed or 0
-    return SeedResult(scenario_key, spec.id, spec.strategy_hash, seed, row.metrics)
+    return sorted(database.read("list datasets", load))
 
 
 def _publish(
