@@ -28,10 +28,10 @@ def missing_ranges(
     [('x|2', 'y|2')]
     """
     boxes: list[tuple[int, int, int, int]] = []
+    above: dict[tuple[int, int], int] = {}
     for row, scenario in enumerate(scenarios):
         wanted = [f"{scenario}|{seed}" in missing for seed in seeds]
-        for start, stop in _runs(wanted):
-            _extend(boxes, row, start, stop)
+        above = {span: _extend(boxes, above.get(span), row, span) for span in _runs(wanted)}
     return [
         (
             Partition(scenarios[top], parse_seed(seeds[left])),
@@ -48,10 +48,12 @@ def _runs(wanted: list[bool]) -> list[tuple[int, int]]:
     return list(zip(starts, stops, strict=True))
 
 
-def _extend(boxes: list[tuple[int, int, int, int]], row: int, start: int, stop: int) -> None:
-    """Grow a box of the row above with the same seeds, or open a new one."""
-    for index, (top, bottom, left, right) in enumerate(boxes):
-        if bottom == row - 1 and (left, right) == (start, stop):
-            boxes[index] = (top, row, left, right)
-            return
-    boxes.append((row, row, start, stop))
+def _extend(
+    boxes: list[tuple[int, int, int, int]], place: int | None, row: int, span: tuple[int, int]
+) -> int:
+    """Grow the box at a place, of the row above with the same seeds, or open a new one."""
+    if place is None:
+        boxes.append((row, row, *span))
+        return len(boxes) - 1
+    boxes[place] = (boxes[place][0], row, *span)
+    return place

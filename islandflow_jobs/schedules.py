@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from islandflow_assets import keys
-from islandflow_assets.partitions import GRID, range_tags
+from islandflow_assets.partitions import range_tags
 from islandflow_jobs.jobs import research
 from islandflow_jobs.missing import missing_ranges
 
@@ -23,12 +23,10 @@ def materialise_missing(
     """Run ``research`` over every box of scenarios × seeds that has no results yet."""
     instance = context.instance
     done = instance.get_materialized_partitions(dg.AssetKey(keys.BACKTEST_RESULT))
-    wanted = GRID.get_partition_keys(dynamic_partitions_store=instance)
-    boxes = missing_ranges(
-        list(instance.get_dynamic_partitions("scenario")),
-        list(instance.get_dynamic_partitions("seed")),
-        set(map(str, wanted)) - set(done),
-    )
+    scenarios = list(instance.get_dynamic_partitions("scenario"))
+    seeds = list(instance.get_dynamic_partitions("seed"))
+    wanted = {f"{scenario}|{seed}" for scenario in scenarios for seed in seeds}
+    boxes = missing_ranges(scenarios, seeds, wanted - set(done))
     if not boxes:
         yield dg.SkipReason("every registered scenario × seed has results")
     day = context.scheduled_execution_time.date()
