@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -135,7 +136,8 @@ def _strategy(number: int) -> StrategySpec:
         {"if": f"crossover({fast}, ma(close, 200))", "then": "buy"},
         {"if": f"crossunder({fast}, ma(close, 200))", "then": "sell"},
     ]
-    return strategy_from({**CROSSOVER, "id": f"crossover{number}", "rules": rules})
+    document: dict[str, Any] = {**CROSSOVER, "id": f"crossover{number}", "rules": rules}
+    return strategy_from(document)
 
 
 def _dataset(spec: ScenarioSpec, number: int) -> Artefact:
