@@ -5,7 +5,7 @@ since an alert is no artefact; each is told of once.
 """
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -18,6 +18,8 @@ from islandflow_resources.database import Database
 from islandflow_resources.settings import load_settings
 
 _NAMED = 300
+_MOST_ALERTS = 100
+"""Of one tick; the next one goes on."""
 
 
 @dg.run_failure_sensor(minimum_interval_seconds=30)
@@ -37,21 +39,16 @@ def alert_staleness(
     context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
 ) -> dg.SkipReason:
     """Tell of every campaign that has been registered for a day and has no dossier."""
-    told: list[str] = json.loads(context.cursor or "[]")
     done = context.instance.get_materialized_partitions(dg.AssetKey(keys.PROMOTION_DOSSIER))
-    now = datetime.now(UTC)
-    stale = [
-        row
-        for row in CampaignIndex(database).campaigns()
-        if row.campaign_key not in done
-        and (now - row.registered_at).total_seconds() > STALE_HOURS * 3_600
-    ]
+    before = datetime.now(UTC) - timedelta(hours=STALE_HOURS)
+    registered = CampaignIndex(database).registered_before(before)
+    stale = {key: at for key, at in registered.items() if key not in done}
+    told = {key for key in json.loads(context.cursor or "[]") if key in stale}
+    fresh = [key for key in stale if key not in told][:_MOST_ALERTS]
     targets = sinks(load_settings())
-    for row in stale:
-        if row.campaign_key in told:
-            continue
-        text = f"registered {row.registered_at:%Y-%m-%d %H:%M} UTC and still without a dossier"
-        for problem in send(Alert("stale", row.campaign_key, text), targets):
+    for key in fresh:
+        text = f"registered {stale[key]:%Y-%m-%d %H:%M} UTC and still without a dossier"
+        for problem in send(Alert("stale", key, text), targets):
             context.log.warning(problem)
-    context.update_cursor(json.dumps([row.campaign_key for row in stale]))
+    context.update_cursor(json.dumps(sorted(told.union(fresh))))
     return dg.SkipReason(f"{len(stale)} campaigns are stale")

@@ -4,8 +4,10 @@ They decide, jobs act: nothing is written here. What decides is what stands in t
 that a restart, a tick twice or two daemons come to the same requests under the same keys.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import islice
 
 import dagster as dg
 
@@ -13,6 +15,7 @@ from islandflow_assets import keys
 from islandflow_assets.campaign_reports import PASSED_TAG
 from islandflow_assets.serving import ACTOR, DOSSIER_TAG, dossier_tag
 from islandflow_jobs.jobs import campaign, promotion
+from islandflow_jobs.partition_runs import chunks, runs_by_partition
 from islandflow_jobs.sensors import UNFINISHED
 from islandflow_resources.campaigns import registered
 from islandflow_resources.database import Database
@@ -23,7 +26,8 @@ from islandflow_resources.settings import load_settings
 MAX_RUNS = 10
 MAX_ATTEMPTS = 3
 LONGEST = timedelta(days=1)
-_PARTITION = "dagster/partition"
+MAX_DOSSIERS = 1_000
+"""New dossiers that one tick looks at."""
 _RUN_KEY = "dagster/run_key"
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -37,11 +41,10 @@ def start_campaigns(
     One whose run failed is not asked for again here: it would keep its place, and with ten of
     them no other would ever start. `finish_campaigns` does that.
     """
-    instance = context.instance
-    waiting = [key for key in _waiting(instance) if not _runs(instance, campaign.name, key, [])]
+    waiting = list(islice(_never_run(context.instance), MAX_RUNS))
     if not waiting:
         yield dg.SkipReason("every registered campaign has been run, or is running")
-    for key in waiting[:MAX_RUNS]:
+    for key in waiting:
         yield dg.RunRequest(run_key=f"campaign:{key}", partition_key=key)
 
 
@@ -55,12 +58,10 @@ def finish_campaigns(
     """
     now = context.scheduled_execution_time
     day, since = now.date(), now - LONGEST
-    waiting = [
-        key for key in _waiting(context.instance, since) if not _hopeless(context.instance, key)
-    ]
+    waiting = list(islice(_hopeful(context.instance, since), MAX_RUNS))
     if not waiting:
         yield dg.SkipReason("no campaign waits")
-    for key in waiting[:MAX_RUNS]:
+    for key in waiting:
         yield dg.RunRequest(run_key=f"campaign:{key}@{day}", partition_key=key)
 
 
@@ -74,52 +75,113 @@ def promote_winners(
     to a person. Under
     ``ISLANDFLOW_PROMOTION=dry_run`` it only says what it would publish.
     """
-    asked = list(_promotions(context.instance, database))
+    after, waiting = _settled(context.cursor)
+    after, fresh = _fresh(context.instance, after)
+    asked, waiting = _promotions(context.instance, database, dict.fromkeys([*waiting, *fresh]))
+    context.update_cursor(json.dumps({"after": after, "waiting": waiting}))
     if not asked:
         yield dg.SkipReason("no dossier has passed that is not published")
     elif load_settings().promotion == "dry_run":
         yield dg.SkipReason(f"dry run: would promote {', '.join(key for key, _ in asked)}")
     else:
-        for key, run_key in asked[:MAX_RUNS]:
+        for key, run_key in asked:
             yield dg.RunRequest(run_key=run_key, partition_key=key)
+
+
+def _never_run(instance: dg.DagsterInstance) -> Iterator[str]:
+    """Campaigns without a dossier and without any run."""
+    for some in chunks(_waiting(instance)):
+        runs = runs_by_partition(instance, campaign.name, some)
+        yield from (key for key in some if key not in runs)
+
+
+def _hopeful(instance: dg.DagsterInstance, since: datetime) -> Iterator[str]:
+    """Campaigns without a dossier whose newest failure, if there is one, was not for good."""
+    for some in chunks(_waiting(instance, since)):
+        failed = runs_by_partition(instance, campaign.name, some, _FAILED)
+        for key in some:
+            if key not in failed or PERMANENT_TAG not in failed[key][0].tags:
+                yield key
 
 
 def _waiting(instance: dg.DagsterInstance, since: datetime | None = None) -> Iterator[str]:
     """Campaigns without a dossier that no run, begun after some time, is making."""
     done = instance.get_materialized_partitions(dg.AssetKey(keys.PROMOTION_DOSSIER))
+    busy = runs_by_partition(instance, campaign.name, None, UNFINISHED, since)
     for key in instance.get_dynamic_partitions("campaign"):
-        if key not in done and not _runs(instance, campaign.name, key, UNFINISHED, since):
+        if key not in done and key not in busy:
             yield key
 
 
-def _hopeless(instance: dg.DagsterInstance, key: str) -> bool:
-    """Whether the newest failure of a campaign was for good."""
-    failed = _runs(instance, campaign.name, key, _FAILED)
-    return bool(failed) and PERMANENT_TAG in failed[0].tags
+def _settled(cursor: str | None) -> tuple[int | None, list[str]]:
+    """Up to which event dossiers have been looked at, and which of them still wait.
+
+    Without a cursor everything is looked at again, and comes to the same.
+    """
+    if cursor is None:
+        return None, []
+    known = json.loads(cursor)
+    return known["after"], known["waiting"]
 
 
-def _promotions(instance: dg.DagsterInstance, database: Database) -> Iterator[tuple[str, str]]:
-    """Campaigns to promote, each with the key of the run that does it."""
-    for key in instance.get_dynamic_partitions("campaign"):
-        dossier = _newest_tags(instance, keys.PROMOTION_DOSSIER, key)
-        if dossier.get(PASSED_TAG) != "true":
+def _fresh(instance: dg.DagsterInstance, after: int | None) -> tuple[int | None, list[str]]:
+    """Registered campaigns of the next dossiers after an event, and the last of these events.
+
+    A campaign whose newest dossier is older than the cursor has been decided, or waits by name.
+    """
+    wanted = dg.AssetRecordsFilter(dg.AssetKey(keys.PROMOTION_DOSSIER), after_storage_id=after)
+    records = instance.fetch_materializations(wanted, MAX_DOSSIERS, ascending=True).records
+    passed = dict.fromkeys(
+        str(record.partition_key)
+        for record in records
+        if record.asset_materialization is not None
+        and (record.asset_materialization.tags or {}).get(PASSED_TAG) == "true"
+    )
+    registered_keys = set(instance.get_dynamic_partitions("campaign")) if passed else set()
+    last = records[-1].storage_id if records else after
+    return last, [key for key in passed if key in registered_keys]
+
+
+def _promotions(
+    instance: dg.DagsterInstance, database: Database, open_keys: Iterable[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Campaigns to promote, each with the key of its run, and all that are not settled."""
+    asked: list[tuple[str, str]] = []
+    waiting: list[str] = []
+    for key in open_keys:
+        if len(asked) == MAX_RUNS:
+            waiting.append(key)
             continue
-        version = dossier["dagster/data_version"]
-        published = _newest_tags(instance, keys.PUBLISHED_SERVING_SPEC, key)
-        if published.get(DOSSIER_TAG) == dossier_tag(version):
+        run_key = _promotion(instance, database, key)
+        if run_key is None:
             continue
-        if _is_decided(database, key):
-            continue
-        if _runs(instance, promotion.name, key, UNFINISHED):
-            continue
-        asked = f"promote:{key}:{version[:16]}"
-        failed = [
-            run
-            for run in _runs(instance, promotion.name, key, _FAILED)
-            if run.tags.get(_RUN_KEY, "").startswith(f"{asked}:")
-        ]
-        if len(failed) < MAX_ATTEMPTS and not any(PERMANENT_TAG in run.tags for run in failed):
-            yield key, f"{asked}:{len(failed)}"
+        waiting.append(key)
+        if run_key:
+            asked.append((key, run_key))
+    return asked, waiting
+
+
+def _promotion(instance: dg.DagsterInstance, database: Database, key: str) -> str | None:
+    """Key of the run that promotes a campaign; empty while one does, None if it is settled."""
+    dossier = _newest_tags(instance, keys.PROMOTION_DOSSIER, key)
+    if dossier.get(PASSED_TAG) != "true":
+        return None
+    version = dossier["dagster/data_version"]
+    published = _newest_tags(instance, keys.PUBLISHED_SERVING_SPEC, key)
+    if published.get(DOSSIER_TAG) == dossier_tag(version) or _is_decided(database, key):
+        return None
+    runs = runs_by_partition(instance, promotion.name, [key]).get(key, [])
+    if any(run.status in UNFINISHED for run in runs):
+        return ""
+    asked = f"promote:{key}:{version[:16]}"
+    failed = [
+        run
+        for run in runs
+        if run.status in _FAILED and run.tags.get(_RUN_KEY, "").startswith(f"{asked}:")
+    ]
+    if len(failed) < MAX_ATTEMPTS and not any(PERMANENT_TAG in run.tags for run in failed):
+        return f"{asked}:{len(failed)}"
+    return None
 
 
 def _is_decided(database: Database, key: str) -> bool:
@@ -145,17 +207,3 @@ def _newest_tags(instance: dg.DagsterInstance, asset: str, key: str) -> Mapping[
     records = instance.fetch_materializations(wanted, limit=1).records
     event = records[0].asset_materialization if records else None
     return (event.tags or {}) if event is not None else {}
-
-
-def _runs(
-    instance: dg.DagsterInstance,
-    job: str,
-    key: str,
-    statuses: list[dg.DagsterRunStatus],
-    since: datetime | None = None,
-) -> list[dg.DagsterRun]:
-    """Runs of a campaign, the newest first; of any status if none is named."""
-    wanted = dg.RunsFilter(
-        job_name=job, tags={_PARTITION: key}, statuses=statuses, created_after=since
-    )
-    return list(instance.get_runs(wanted))

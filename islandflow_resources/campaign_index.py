@@ -7,8 +7,9 @@ The trials themselves are objects; which candidate is served is the ``registry``
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import Connection, or_, select
 
 from contracts.errors import NotFoundError
 from islandflow_resources.database import Database
@@ -35,6 +36,20 @@ class CampaignIndex:
         """All registered campaigns, ordered by partition key."""
         rows = self.database.select("list campaigns", select(Campaign))
         return sorted(rows, key=lambda row: row.campaign_key)
+
+    def registered_before(self, moment: datetime) -> dict[str, datetime]:
+        """When each campaign was registered that was before some moment, by partition key."""
+        query = (
+            select(Campaign.campaign_key, Campaign.registered_at)
+            .where(Campaign.registered_at < moment)
+            .order_by(Campaign.campaign_key)
+        )
+
+        def load(connection: Connection) -> dict[str, datetime]:
+            rows = connection.execute(query)
+            return {str(key): at for key, at in rows}
+
+        return self.database.read("list old campaigns", load)
 
     def campaign(self, name: str) -> Campaign:
         """The campaign of a partition key or hash, or the newest registered of an id.

@@ -1,5 +1,6 @@
 """Sensors of campaigns, tick by tick: what they ask for, never twice, and what they leave alone."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -65,11 +66,16 @@ def finish(graph, now=None):
 
 
 def winners(graph):
-    return promote_winners(
-        dg.build_sensor_context(
-            instance=graph.instance, resources={"database": graph.resources.database}
-        )
+    return winners_after(graph, None)[0]
+
+
+def winners_after(graph, cursor):
+    """What a tick with a cursor asks for, and the cursor that it leaves."""
+    context = dg.build_sensor_context(
+        instance=graph.instance, cursor=cursor, resources={"database": graph.resources.database}
     )
+    asked = list(promote_winners(context))
+    return asked, context.cursor
 
 
 def add_run(graph, key, job, status=dg.DagsterRunStatus.STARTED, **tags):
@@ -155,6 +161,26 @@ def test_a_winner_is_promoted_exactly_once(judged):
     before = served(judged)
     assert run_request(judged, request, "promotion").success  # the other daemon's
     assert served(judged) == before
+
+
+def test_a_winner_is_asked_for_under_every_cursor_until_it_is_served(judged):
+    first, cursor = winners_after(judged, None)
+    again, later = winners_after(judged, cursor)
+    assert requests_of(first).keys() == requests_of(again).keys()
+    [request] = requests_of(again).values()
+    assert run_request(judged, request, "promotion").success
+    done, last = winners_after(judged, later)
+    assert (requests_of(done), json.loads(last)["waiting"]) == ({}, [])
+    assert json.loads(last)["after"] == json.loads(cursor)["after"]
+
+
+def test_a_dossier_that_comes_after_the_cursor_is_looked_at(promoted):
+    asked, cursor = winners_after(promoted, None)
+    assert requests_of(asked) == {}
+    other = register(promoted, id="other", seeds="3")
+    assert run_job(promoted, other).success
+    asked, _ = winners_after(promoted, cursor)
+    assert [one.partition_key for one in requests_of(asked).values()] == [other]
 
 
 def test_while_a_promotion_runs_no_other_is_asked_for(judged):
