@@ -129,7 +129,10 @@ def weights_of(policy: ScoringPolicy) -> Weights:
 def add_up(
     features: Floats, hypotheses: Ints, intercepts: Floats, weights: Floats, z: Floats
 ) -> None:
-    """Log-odds of every row, added up in the order of the features, so that no batch matters."""
+    """Log-odds of every row: those of each hypothesis' best pattern.
+
+    They are added up in the order of the features, so that no batch matters.
+    """
     z[:] = -np.inf
     for row in range(features.shape[0]):
         for p in range(weights.shape[0]):

@@ -45,7 +45,7 @@ _LOT_SPREAD = 0.75
 _LOT_MEAN = 0.2812500  # half its square: the mean of the log-normal factor is 1
 _VENUE_STEP = 5
 _APART = 12.0
-_LEAST_PRICE = 1_000.0  # a dime: below it there is no bid, and buyers and sellers look alike
+_LEAST_PRICE = 1_000.0  # a dime: from there on there is always a bid
 
 
 @inlined
