@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 ifeq ($(strip $(HOME)),)
 unexport HOME
 endif
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 # uv brings certificates of its own; where the system has some, they are the ones pip trusts too.
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt),)

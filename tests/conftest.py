@@ -3,6 +3,7 @@
 Fixtures with real servers are in tests/servers.py; fixtures of one package stand in its own folder.
 """
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -24,6 +25,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [_guard_folder, *(entry for entry in _python_path if entry and entry != _guard_folder)]
 )
 refuse_off_loopback()
+
+# What collecting makes stays to the end: looked through again and again it would cost a third more.
+gc.disable()
 
 # Two shared cores make any one example slow by chance; how long tests take is judged by the suite.
 settings.register_profile("islandflow", deadline=None, print_blob=True)
@@ -57,6 +61,13 @@ def pytest_collection_modifyitems(items):
             if pattern.match(item.nodeid):
                 item.add_marker(pytest.mark.xdist_group(name))
                 break
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """From here on there is garbage again, and none of it among what was collected."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -108,8 +108,13 @@ def imported_names(tree: ast.Module) -> dict[str, str]:
     return names
 
 
-def uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
+@functools.cache
+def uses(tree: ast.Module) -> list[tuple[int, str]]:
     """Line and full dotted name of every import and of every use of a name."""
+    return list(_uses(tree))
+
+
+def _uses(tree: ast.Module) -> Iterator[tuple[int, str]]:
     names = imported_names(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
