@@ -107,7 +107,7 @@ def compare(resources: ResourceSet, names: list[str], top: int = _SHOWN) -> list
     campaigns = {one.key: one for one in (registered(resources.database, name) for name in names)}
     rows: list[tuple[str, Any]] = []
     for key, campaign in campaigns.items():
-        own = indexed(resources.database, campaign)
+        own = indexed(resources.database, campaign, top)
         if not own:
             raise ContractError(
                 "CAMPAIGN_INCOMPLETE",
@@ -115,7 +115,7 @@ def compare(resources: ResourceSet, names: list[str], top: int = _SHOWN) -> list
                 key,
                 (f"run: islandflow campaign resume {key}",),
             )
-        rows += [(key, row) for row in own[:top]]
+        rows += [(key, row) for row in own]
     rows.sort(key=lambda pair: -(pair[1].score if pair[1].score is not None else float("-inf")))
     objectives = {row.objective for _, row in rows}
     if len(objectives) > 1:

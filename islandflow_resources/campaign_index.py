@@ -81,8 +81,13 @@ class CampaignIndex:
         """Record candidates whose key is not recorded yet; return how many were new."""
         return self.database.insert("record candidates", CampaignCandidate, candidates)
 
-    def candidates(self, campaign_hash: str) -> list[CampaignCandidate]:
-        """A campaign's recorded candidates, best rank first."""
-        query = select(CampaignCandidate).where(CampaignCandidate.campaign_hash == campaign_hash)
-        rows = self.database.select("list candidates", query)
-        return sorted(rows, key=lambda row: (row.rank, row.candidate_key))
+    def candidates(self, campaign_hash: str, top: int | None = None) -> list[CampaignCandidate]:
+        """A campaign's recorded candidates, best rank first; of each leaderboard the best `top`."""
+        query = (
+            select(CampaignCandidate)
+            .where(CampaignCandidate.campaign_hash == campaign_hash)
+            .order_by(CampaignCandidate.rank, CampaignCandidate.candidate_key)
+        )
+        if top is not None:
+            query = query.where(CampaignCandidate.rank <= top)
+        return self.database.select("list candidates", query)

@@ -53,12 +53,8 @@ def newest(
     NotFoundError
         ``CAMPAIGN_INCOMPLETE``.
     """
-    folder = f"{campaign.folder}/{what}/"
-    rows = [
-        row
-        for row in database.artefacts(what=what)
-        if row.object_key.startswith(folder) and row.version == version
-    ]
+    own = database.artefacts(what=what, scenario_key=campaign.key)
+    rows = [row for row in own if row.version == version]
     if rows:
         return max(rows, key=lambda row: (row.created_at, row.recipe_digest))
     raise NotFoundError(
@@ -88,24 +84,33 @@ def make_leaderboard(
         store, database, recipe, CAMPAIGN_LEADERBOARD, lambda: _ranked(source.table), run_id
     )
     best = board.table.slice(0, INDEXED).to_pylist()
-    rows = [_index_row(campaign, board.content_digest, row) for row in best]
+    own, objective = campaign.spec.campaign_hash, campaign.spec.objective
+    rows = [_index_row(own, objective, board.content_digest, row) for row in best]
     CampaignIndex(database).record_candidates(rows)
     return board
 
 
-def indexed(database: Database, campaign: AnyCampaign) -> list[CampaignCandidate]:
+def indexed(
+    database: Database, campaign: AnyCampaign, top: int | None = None
+) -> list[CampaignCandidate]:
     """The index's rows of a campaign's newest leaderboard, best first; none without one.
 
     Earlier leaderboards, of other versions or of fewer datasets, stay in the index.
+
+    Parameters
+    ----------
+    top : int or None
+        How many of the best; all that are indexed unless given.
     """
     try:
         board = newest(database, campaign, LEADERBOARD_TABLE).content_digest
     except NotFoundError:
         return []
+    own = campaign.spec.campaign_hash
     return [
         row
-        for row in CampaignIndex(database).candidates(campaign.spec.campaign_hash)
-        if row.candidate_key == _key(campaign, board, row.rank, str(row.metrics["set_id"]))
+        for row in CampaignIndex(database).candidates(own, top)
+        if row.candidate_key == _key(own, board, row.rank, str(row.metrics["set_id"]))
     ]
 
 
@@ -122,7 +127,7 @@ def campaign_recipe(
     """
     own: Document = {**(specs or {}), "campaign": campaign.spec.campaign_hash}
     digest = recipe_digest(what, version=version, specs=own, inputs=inputs)
-    return Recipe(what, digest, f"{campaign.folder}/{what}", version)
+    return Recipe(what, digest, f"{campaign.folder}/{what}", version, campaign.key)
 
 
 def _ranked(candidates: pa.Table) -> pa.Table:
@@ -134,25 +139,25 @@ def _ranked(candidates: pa.Table) -> pa.Table:
     return from_arrays(CAMPAIGN_LEADERBOARD, columns)
 
 
-def _key(campaign: AnyCampaign, board: str, rank: int, set_id: str) -> str:
-    return document_digest([campaign.spec.campaign_hash, board, str(rank), set_id])
+def _key(campaign_hash: str, board: str, rank: int, set_id: str) -> str:
+    return document_digest([campaign_hash, board, str(rank), set_id])
 
 
-def _index_row(campaign: AnyCampaign, board: str, row: Row) -> CampaignCandidate:
+def _index_row(campaign_hash: str, objective: str, board: str, row: Row) -> CampaignCandidate:
     metrics = {
         name: row[name]
         for name in CAMPAIGN_LEADERBOARD.names
         if name not in ("rank", "strategy_id", "strategy_hash", "params", "score")
     }
     return CampaignCandidate(
-        candidate_key=_key(campaign, board, row["rank"], row["set_id"]),
-        campaign_hash=campaign.spec.campaign_hash,
+        candidate_key=_key(campaign_hash, board, row["rank"], row["set_id"]),
+        campaign_hash=campaign_hash,
         rank=row["rank"],
         strategy_id=row["strategy_id"],
         strategy_hash=row["strategy_hash"],
         params=json.loads(row["params"]),
         trials=row["datasets"],
-        objective=campaign.spec.objective,
+        objective=objective,
         score=row["score"],
         metrics=metrics,
     )

@@ -53,7 +53,7 @@ def status_of(store: ObjectStore, database: Database, campaign: AnyCampaign) -> 
 def status_lines(store: ObjectStore, database: Database, campaign: AnyCampaign) -> list[str]:
     """All that is known: trials, the best candidates, the gate's sentences, aliases."""
     lines = [f"campaign {campaign.key}: {_trials(store, database, campaign)}"]
-    for row in indexed(database, campaign)[:_SHOWN]:
+    for row in indexed(database, campaign, _SHOWN):
         score = "undefined" if row.score is None else f"{row.score:.6g}"
         told = shown_params(campaign, row.strategy_id, row.params)
         params = ", ".join(f"{name} {value:g}" for name, value in told.items())

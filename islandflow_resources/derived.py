@@ -41,7 +41,9 @@ class Recipe:
         Folder of the object; its name is the recipe's.
     version : str
         Of the domain that makes it.
-    scenario_key, seed
+    scenario_key
+        Key of the scenario, tape, dataset or campaign that it is of.
+    seed
         Of artefacts of one dataset.
     """
 

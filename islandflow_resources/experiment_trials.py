@@ -310,7 +310,7 @@ def _stored(
 
     def store_as(what: str, schema: TableSchema, table: pa.Table) -> DerivedTable:
         digest = recipe_digest(what, version=VERSION, specs=specs)
-        recipe = Recipe(what, digest, f"{experiment.folder}/{what}", VERSION)
+        recipe = Recipe(what, digest, f"{experiment.folder}/{what}", VERSION, experiment.key)
         return made_table(store, database, recipe, schema, lambda: table, run_id)
 
     candidates = candidates_table(gathered.rows)

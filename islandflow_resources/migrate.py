@@ -14,7 +14,7 @@ from contracts.errors import ConfigurationError
 from islandflow_resources.models import HEAD
 
 _LOCK_KEY = 0x1514D410
-_REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+_REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
 def current_revision(connection: Connection) -> str | None:

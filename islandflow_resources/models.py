@@ -25,7 +25,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-HEAD = "0005"
+HEAD = "0006"
 """Revision of the migrations that these models describe."""
 
 
@@ -63,7 +63,11 @@ class Base(DeclarativeBase):
 
 
 class Artefact(Base):
-    """One stored artefact: which recipe made it, what it says, where it lies."""
+    """One stored artefact: which recipe made it, what it says, where it lies.
+
+    ``scenario_key`` is the partition key of what it belongs to: a scenario, or a tape, a dataset,
+    a campaign.
+    """
 
     __tablename__ = "artefacts"
 
@@ -283,8 +287,15 @@ class SignalRun(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
     __table_args__ = (
-        Index("ix_signal_runs_signal", "signal"),
-        Index("ix_signal_runs_dataset", "dataset_id"),
+        Index("ix_signal_runs_signal", "signal", "tp_rate"),
+        Index("ix_signal_runs_dataset", "dataset_id", "tp_rate"),
+        Index("ix_signal_runs_tp_rate", "tp_rate"),
+        Index("ix_signal_runs_sl_rate", "sl_rate"),
+        Index("ix_signal_runs_timeout_rate", "timeout_rate"),
+        Index("ix_signal_runs_mean_pnl_ticks", "mean_pnl_ticks"),
+        Index("ix_signal_runs_events_per_hour", "events_per_hour"),
+        Index("ix_signal_runs_n_signals", "n_signals"),
+        Index("ix_signal_runs_median_time_to_outcome_ms", "median_time_to_outcome_ms"),
     )
 
 

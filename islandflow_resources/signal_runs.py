@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from contracts.errors import IntegrityError, NotFoundError
 from contracts.signal_columns import SIGNAL_TRIALS
@@ -95,6 +95,20 @@ def query_runs(
         Runs whose best threshold has fewer are left out.
     """
     column: ColumnElement[Any] = SignalRun.__table__.c[sort]
+    order = column.desc() if sort in DESCENDING else column.asc()
+    query = _filtered(signal, dataset_id, min_signals)
+    # Two questions, since an index leads to the best of one that does not mention nulls.
+    rated = query.where(column.is_not(None)).order_by(order, SignalRun.run_id).limit(top_n)
+    found = database.select("list runs of signals", rated)
+    if len(found) == top_n or (sort == "n_signals" and min_signals > 0):
+        return found
+    unrated = query.where(column.is_(None)).order_by(SignalRun.run_id).limit(top_n - len(found))
+    return found + database.select("list runs of signals", unrated)
+
+
+def _filtered(
+    signal: str | None, dataset_id: str | None, min_signals: int
+) -> Select[tuple[SignalRun]]:
     query = select(SignalRun)
     if min_signals > 0:
         query = query.where(SignalRun.n_signals >= min_signals)
@@ -102,10 +116,7 @@ def query_runs(
         query = query.where(SignalRun.signal == signal)
     if dataset_id is not None:
         query = query.where(SignalRun.dataset_id == dataset_id)
-    order = column.desc() if sort in DESCENDING else column.asc()
-    # Not every SQLite knows NULLS LAST; that nothing sorts behind something, they all do.
-    query = query.order_by(column.is_(None), order, SignalRun.run_id).limit(top_n)
-    return database.select("list runs of signals", query)
+    return query
 
 
 def all_runs(database: Database) -> list[SignalRun]:
@@ -117,11 +128,19 @@ def filters(database: Database) -> dict[str, list[str]]:
     """Signals and datasets that have runs, ordered by name."""
 
     def load(connection: Connection) -> dict[str, list[str]]:
-        signals = connection.scalars(select(SignalRun.signal).distinct())
-        datasets = connection.scalars(select(SignalRun.dataset_id).distinct())
+        signals = connection.scalars(_distinct(SignalRun.signal))
+        datasets = connection.scalars(_distinct(SignalRun.dataset_id))
         return {"signals": sorted(signals), "datasets": sorted(datasets)}
 
     return database.read("list what runs of signals there are", load)
+
+
+def _distinct(column: InstrumentedAttribute[str]) -> Select[tuple[str]]:
+    """Distinct values of an indexed column, each found from the one before without its rows."""
+    value = select(func.min(column).label("value")).cte("value", recursive=True)
+    following = select(func.min(column)).where(column > value.c.value).scalar_subquery()
+    values = value.union_all(select(following).where(value.c.value.is_not(None)))
+    return select(values.c.value).where(values.c.value.is_not(None))
 
 
 def runs_by_dataset(database: Database) -> dict[str, int]:

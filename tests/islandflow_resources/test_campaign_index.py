@@ -79,4 +79,5 @@ def test_a_leaderboard_is_recorded_once_and_read_in_order_of_ranks(index):
     assert [row.score for row in back] == [1.0 / 3.0, None, 1.0 / 3.0, 1.0 / 3.0]
     assert back[0].params == {"fast": 5, "slow": 0.1 + 0.2}
     assert back[0].metrics == {"sharpe": 1.0 / 3.0, "ruin": None}
+    assert [row.rank for row in index.candidates("sha256:" + "a" * 64, top=2)] == [1, 2]
     assert index.candidates("sha256:none") == []

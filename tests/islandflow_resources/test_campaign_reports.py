@@ -152,5 +152,6 @@ def test_the_index_shows_the_newest_leaderboard_alone():
         )
         board_of(home, campaign)
         assert [one.rank for one in indexed(home.database, campaign)] == [1, 2, 3]
+        assert [one.rank for one in indexed(home.database, campaign, top=2)] == [1, 2]
         every = CampaignIndex(home.database).candidates(campaign.spec.campaign_hash)
         assert len(every) == 9

@@ -31,6 +31,13 @@ AUDIT_OF_0001 = (
     "VALUES ('1', '2026-01-01 00:00:00.000000', 'me', 'repair', 'x', '{\"why\": \"bits\"}')"
 )
 
+ARTEFACTS_OF_0001 = (
+    'INSERT INTO artefacts (recipe_digest, what, version, content_digest, object_key, "rows", '
+    "recipe, created_at) "
+    "VALUES ('sha256:{0}', 'x', '1', 'sha256:c', '{0}/tin-1/x/y.json', 1, '{{}}', "
+    "'2026-01-01 00:00:00.000000')"
+)
+
 
 @pytest.fixture
 def engine(database_url):
@@ -100,9 +107,12 @@ def test_a_database_of_the_first_revision_keeps_its_rows_and_gains_the_registry(
 ):
     with engine.begin() as connection:
         command.upgrade(configured(connection), "0001")
-        for statement in (SCENARIO_OF_0001, AUDIT_OF_0001):
-            connection.execute(text(statement))
+        artefacts = [ARTEFACTS_OF_0001.format(folder) for folder in ("campaigns", "reports")]
+        for statement in (SCENARIO_OF_0001, AUDIT_OF_0001, *artefacts):
+            connection.exec_driver_sql(statement)
     database = Database(database_url)
+    [derived] = database.artefacts(scenario_key="tin-1")
+    assert (derived.recipe_digest, derived.created_at.year) == ("sha256:campaigns", 2026)
     assert [row.spec for row in database.scenarios()] == [{"drift": 0.1}]
     assert [(row.actor, row.detail) for row in database.audit()] == [("me", {"why": "bits"})]
     assert f"at revision {HEAD}" in database.check()
