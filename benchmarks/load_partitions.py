@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -180,31 +180,38 @@ def _timed(place: Place, state: str, open_of: Callable[[list[str]], list[str]]) 
     instance, database = place.instance, place.database
     resources: dict[str, Any] = {"database": database, "store": place.store}
 
-    def sensed(sensor: dg.SensorDefinition) -> list[Any]:
-        context = dg.build_sensor_context(instance=instance, resources=resources)
-        answer = sensor(context)
-        return list(answer) if isinstance(answer, Iterator) else [answer]
+    from islandflow_jobs.definitions import defs  # which want to know a home
 
-    def scheduled(schedule: dg.ScheduleDefinition) -> list[Any]:
+    repository = defs.get_repository_def()
+
+    def sensed(sensor: dg.SensorDefinition) -> Any:
+        context = dg.build_sensor_context(
+            instance=instance, resources=resources, repository_def=repository
+        )
+        return sensor.evaluate_tick(context)
+
+    def scheduled(schedule: dg.ScheduleDefinition) -> Any:
         now = datetime.now(UTC)
-        context = dg.build_schedule_context(instance=instance, scheduled_execution_time=now)
-        return list(schedule(context))  # pyright: ignore[reportArgumentType]
+        context = dg.build_schedule_context(
+            instance=instance, scheduled_execution_time=now, repository_def=repository
+        )
+        return schedule.evaluate_tick(context)
 
     first = open_of(place.campaigns)[:MAX_RUNS]
     missing = set(open_of(place.cells))
     _check_boxes(place, missing)
-    ticks: list[tuple[str, Callable[[], list[Any]]]] = [
+    ticks: list[tuple[str, Callable[[], Any]]] = [
         *((one.name, lambda one=one: sensed(one)) for one in _SENSORS),
         *((one.name, lambda one=one: scheduled(one)) for one in _SCHEDULES),
     ]
     lines: list[list[str]] = []
     for name, tick in ticks:
-        answers = tick()
+        answer = tick()
         if name in _FIRST_ASKED:
-            _same([one.partition_key for one in answers], first, name)
+            _same([one.partition_key for one in answer.run_requests], first, name)
         if name == alert_staleness.name:
             said = f"{len(open_of(place.campaigns))} campaigns are stale"
-            _same(answers[0].skip_message, said, name)
+            _same(answer.skip_message, said, name)
         what = f"{place.name}: {name}, {state}"
         lines.append(spent(tick, runs=3, warm=0).line(what, f"{WANTED_TICK_S} s"))
     return lines
@@ -303,9 +310,13 @@ def _materialise(
 _STATUS = """query($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { ... on AssetNode {
   partitionKeysByDimension { name partitionKeys }
   assetPartitionStatuses { __typename
-    ... on AssetMultiPartitionStatuses { rangesState: ranges { primaryDimStartKey } }
-    ... on DefaultPartitionStatuses { materializedPartitions }
-    ... on TimePartitionStatuses { ranges { startKey } } } } } }"""
+    ... on MultiPartitionStatuses { primaryDimensionName
+      ranges { primaryDimStartKey primaryDimEndKey primaryDimStartTime primaryDimEndTime
+        secondaryDim { ... on DefaultPartitionStatuses {
+          materializedPartitions materializingPartitions failedPartitions } } } }
+    ... on DefaultPartitionStatuses {
+      materializedPartitions materializingPartitions failedPartitions } } } } }"""
+"""What the page of an asset asks of its partitions."""
 
 
 def _pages(place: Place, folder: Path) -> list[list[str]]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import func, select
 
+from benchmarks import load_boards
 from benchmarks.load_timing import spent
 from contracts.backtest import METRICS, BacktestSettings
 from contracts.digest import document_digest
@@ -79,11 +80,13 @@ def _measure(where: str, url: str, results: int) -> list[list[str]]:
             lambda: summaries.current_results(database, world.everything), runs=1, warm=0
         )
         ranked = spent(lambda: rank_strategies(board), runs=1, warm=0)
+        asked = load_boards.rows(where, database, results)
     per, wanted = f"{results:,} rows of results", f"{WANTED_MS} ms"
     return [
+        *asked,
         study.line_ms(f"{where}: leaderboard of {small:,} of {per}", wanted),
-        everything.line_ms(f"{where}: leaderboard of {all_:,} of {per}", wanted),
-        ranked.line_ms(f"{where}: ranking these {all_:,} in memory", ""),
+        everything.line(f"{where}: gathering {all_:,} of {per}", ""),
+        ranked.line(f"{where}: ranking these {all_:,} in memory", ""),
         filled.line(f"{where}: recording {per}", ""),
     ]
 
@@ -110,7 +113,6 @@ def fill(database: Database, results: int) -> World:
     meanings = [compiled(spec).ir_hash for spec in world.strategies]
     if len(set(meanings)) != STRATEGIES:
         raise AssertionError("every strategy must mean something else")
-    made = 0
     for start in range(0, count, SEEDS_A_SCENARIO):
         spec = scenario_from({**CALM, "id": f"market{start}", "duration_bars": BARS})
         database.register_scenario(
@@ -124,9 +126,9 @@ def fill(database: Database, results: int) -> World:
         numbers = range(start, min(start + SEEDS_A_SCENARIO, count))
         artefacts = [_dataset(spec, number) for number in numbers]
         database.record(artefacts)
-        made += database.record_results(list(_results(world, spec, artefacts, start)))
-    if made != results:
-        raise AssertionError(f"{made} of {results} results were recorded")
+        load_boards.bulk(database, RunResult, _results(world, spec, artefacts, start))
+    load_boards.analyse(database, RunResult)
+    load_boards.analyse(database, Artefact)
     return world
 
 
@@ -156,10 +158,14 @@ def _dataset(spec: ScenarioSpec, number: int) -> Artefact:
 
 def _results(
     world: World, spec: ScenarioSpec, artefacts: list[Artefact], start: int
-) -> Iterator[RunResult]:
+) -> Iterator[dict[str, Any]]:
     others = dict.fromkeys(METRICS, 0.123456789)
+    hashes = [one.strategy_hash for one in world.strategies]
+    market = {"scenario_key": spec.partition_key, "scenario_hash": spec.scenario_hash}
+    study, everything = world.study.settings_hash, world.everything.settings_hash
     for place, dataset in enumerate(artefacts, start=start):
-        settings = world.study if place < world.small else world.everything
+        is_small = place < world.small
+        money = (world.study if is_small else world.everything).initial_cash
         for number, strategy in enumerate(world.strategies):
             own = {
                 "sharpe": float(world.sharpe[place, number]),
@@ -167,23 +173,22 @@ def _results(
                 "max_drawdown": float(world.max_drawdown[place, number]),
                 "trades": float(world.trades[place, number]),
             }
-            yield RunResult(
-                cache_key=document_digest({"result": place, "strategy": number}),
-                scenario_key=spec.partition_key,
-                scenario_hash=spec.scenario_hash,
-                seed=dataset.seed,
-                strategy_id=strategy.id,
-                strategy_hash=strategy.strategy_hash,
-                dataset_digest=dataset.content_digest,
-                settings_hash=settings.settings_hash,
-                version=VERSION,
-                bars=BARS,
-                trades=int(own["trades"]),
-                final_equity=settings.initial_cash * (1.0 + own["total_return"]),
-                sharpe=own["sharpe"],
-                max_drawdown=own["max_drawdown"],
-                metrics=others | own,
-            )
+            yield {
+                **market,
+                "cache_key": f"sha256:{place:032x}{number:032x}",
+                "seed": dataset.seed,
+                "strategy_id": strategy.id,
+                "strategy_hash": hashes[number],
+                "dataset_digest": dataset.content_digest,
+                "settings_hash": study if is_small else everything,
+                "version": VERSION,
+                "bars": BARS,
+                "trades": int(own["trades"]),
+                "final_equity": money * (1.0 + own["total_return"]),
+                "sharpe": own["sharpe"],
+                "max_drawdown": own["max_drawdown"],
+                "metrics": others | own,
+            }
 
 
 def _check(database: Database, world: World, results: int) -> list[SeedResult]:

@@ -18,7 +18,6 @@ import dagster as dg
 from benchmarks.load_partitions import question
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
-from islandflow_jobs.definitions import defs
 from islandflow_resources import datasets
 from tests.browser.ui import served
 from tests.graph import CALM, QUIET, Graph, market, open_graph
@@ -81,6 +80,8 @@ def _at_once(graph: Graph, runs: int) -> float:
 
 
 def _make(graph: Graph, cell: Partition) -> bool:
+    from islandflow_jobs.definitions import defs  # which want to know a home
+
     job = defs.resolve_implicit_global_asset_job_def()
     result = job.execute_in_process(
         instance=graph.instance,

@@ -100,15 +100,13 @@ def query_runs(
     # Two questions, since an index leads to the best of one that does not mention nulls.
     rated = query.where(column.is_not(None)).order_by(order, SignalRun.run_id).limit(top_n)
     found = database.select("list runs of signals", rated)
-    if len(found) == top_n or (sort == "n_signals" and min_signals > 0):
+    if len(found) == top_n:
         return found
     unrated = query.where(column.is_(None)).order_by(SignalRun.run_id).limit(top_n - len(found))
     return found + database.select("list runs of signals", unrated)
 
 
-def _filtered(
-    signal: str | None, dataset_id: str | None, min_signals: int
-) -> Select[tuple[SignalRun]]:
+def _filtered(signal: str | None, dataset_id: str | None, min_signals: int) -> Select[SignalRun]:
     query = select(SignalRun)
     if min_signals > 0:
         query = query.where(SignalRun.n_signals >= min_signals)
@@ -135,7 +133,7 @@ def filters(database: Database) -> dict[str, list[str]]:
     return database.read("list what runs of signals there are", load)
 
 
-def _distinct(column: InstrumentedAttribute[str]) -> Select[tuple[str]]:
+def _distinct(column: InstrumentedAttribute[str]) -> Select[str]:
     """Distinct values of an indexed column, each found from the one before without its rows."""
     value = select(func.min(column).label("value")).cte("value", recursive=True)
     following = select(func.min(column)).where(column > value.c.value).scalar_subquery()

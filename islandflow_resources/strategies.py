@@ -77,9 +77,10 @@ class StrategyList:
 
 def compiled(spec: StrategySpec) -> dsl.Program:
     """Program of a strategy at its defaults, compiled once a process."""
-    found = _compiled.get(spec.strategy_hash)
+    name = spec.strategy_hash
+    found = _compiled.get(name)
     if found is None:
-        found = _compiled[spec.strategy_hash] = dsl.compile_strategy(spec)
+        found = _compiled[name] = dsl.compile_strategy(spec)
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import pyarrow as pa
 from sqlalchemy import Connection, Text, cast, select
@@ -32,6 +32,8 @@ from islandflow_resources.tables import StoredTable, store_table
 _METRICS: Final = ("sharpe", "total_return", "max_drawdown", "trades")
 """Metrics that the tables are made of."""
 _BATCH_ROWS: Final = 10_000
+_Row = tuple[str, dict[str, float | None]]
+"""Cache key and metrics of a stored result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,7 @@ class CurrentResult:
     result: SeedResult
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Dataset:
+class _Dataset(NamedTuple):
     """A recorded dataset."""
 
     scenario_key: str
@@ -68,19 +69,22 @@ def current_results(database: Database, settings: BacktestSettings) -> list[Curr
     scenarios and strategies it answers follows from content: from the digest of the
     dataset that stands now, and from what the strategy means.
     """
-    strategies = [strategy_from(row.spec) for row in database.strategies()]
-    meanings = {spec.strategy_hash: compiled(spec).ir_hash for spec in strategies}
+    specs = [strategy_from(row.spec) for row in database.strategies()]
+    # A hash is worked out at every look: once here, not for each of a million results.
+    strategies = [(spec.id, spec.strategy_hash, compiled(spec).ir_hash) for spec in specs]
+    meanings = {strategy_hash: meaning for _, strategy_hash, meaning in strategies}
     stored = _stored_results(database, settings, meanings)
     found: list[CurrentResult] = []
     for dataset in _current_datasets(database):
         bars = min(settings.max_bars or dataset.rows, dataset.rows)
-        for spec in strategies:
-            row = stored.get((dataset.content_digest, meanings[spec.strategy_hash], bars))
+        own = stored.get((dataset.content_digest, bars), {})
+        for strategy_id, strategy_hash, meaning in strategies if own else ():
+            row = own.get(meaning)
             if row is None:
                 continue
             cache_key, metrics = row
             result = SeedResult(
-                dataset.scenario_key, spec.id, spec.strategy_hash, dataset.seed, metrics
+                dataset.scenario_key, strategy_id, strategy_hash, dataset.seed, metrics
             )
             found.append(CurrentResult(cache_key, result))
     return found
@@ -100,8 +104,8 @@ def publish_leaderboard(store: ObjectStore, found: Sequence[CurrentResult]) -> S
 
 def _stored_results(
     database: Database, settings: BacktestSettings, meanings: Mapping[str, str]
-) -> dict[tuple[str, str, int], tuple[str, dict[str, float | None]]]:
-    """Cache keys and metrics of this engine's results, by dataset, meaning and bars.
+) -> dict[tuple[str, int], dict[str, _Row]]:
+    """This engine's results, by dataset and bars, then by what the strategy means.
 
     Columns instead of rows, and the metrics as text: a registry holds the results of years, and
     what is not ranked is not parsed.
@@ -119,16 +123,14 @@ def _stored_results(
         .execution_options(yield_per=_BATCH_ROWS)
     )
 
-    def load(
-        connection: Connection,
-    ) -> dict[tuple[str, str, int], tuple[str, dict[str, float | None]]]:
-        found: dict[tuple[str, str, int], tuple[str, dict[str, float | None]]] = {}
+    def load(connection: Connection) -> dict[tuple[str, int], dict[str, _Row]]:
+        found: dict[tuple[str, int], dict[str, _Row]] = {}
         for cache_key, dataset, strategy, bars, text in connection.execute(query):
             meaning = meanings.get(strategy)
             if meaning is not None:
                 metrics = json.loads(text)
                 chosen = {name: metrics.get(name) for name in _METRICS}
-                found[dataset, meaning, bars] = cache_key, chosen
+                found.setdefault((dataset, bars), {})[meaning] = cache_key, chosen
         return found
 
     return database.read("list results of these settings", load)
