@@ -13,6 +13,7 @@ from islandflow_resources import garbage, registry_backup
 from islandflow_resources.garbage import Findings, Stores
 from islandflow_resources.registry_backup import BackedUp
 from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.store_marks import told_by
 
 _LISTED = 50
 _UNITS = ("bytes", "kB", "MB", "GB")
@@ -23,6 +24,9 @@ def survey(resources: ResourceSet, older_than: timedelta) -> list[str]:
     stores = Stores(resources.store, resources.labels_store)
     found = garbage.look(stores, resources.database, older_than)
     lines = [*_garbage_lines(stores, found), *_other_lines(stores, found, older_than)]
+    if found.others:
+        why = "nothing can be deleted: what other registries name here looks like garbage"
+        return [*lines, *(f"shared with {told_by(stores.main, key)}" for key in found.others), why]
     if found.garbage or found.unfinished:
         return [*lines, "nothing was deleted; delete with: islandflow gc --delete"]
     return [*lines, "there is nothing to delete"]
@@ -34,7 +38,7 @@ def collect(resources: ResourceSet, older_than: timedelta) -> list[str]:
     Raises
     ------
     ConfigurationError
-        ``GC_IMPLAUSIBLE``.
+        ``GC_STORE_SHARED``, ``GC_CLOCK_WRONG``, ``GC_IMPLAUSIBLE``.
     """
     stores = Stores(resources.store, resources.labels_store)
     swept = garbage.sweep(stores, resources.database, older_than)

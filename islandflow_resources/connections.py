@@ -6,6 +6,7 @@ One engine per process, made at first use. Which rows are written lives in
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 from pathlib import Path
@@ -15,12 +16,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, DatabaseUnavailableError
 
 WRITE = "islandflow_write"
 BUSY_TIMEOUT_S = 30.0
 _TO_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 _TRANSIENT_STATES = ("08", "57P0", "40001", "40P01", "53300", "55P03")
+_DISK_FULL_STATE = "53100"
 _TRANSIENT_SQLITE = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
@@ -43,7 +45,7 @@ def make_engine(url: str, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Engine:
             pool_pre_ping=True,
             connect_args={"connect_timeout": 5, "application_name": "islandflow"},
         )
-    Path(str(make_url(url).database)).parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(url)
     engine = create_engine(url, json_serializer=_TO_JSON, connect_args={"timeout": busy_timeout_s})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -73,15 +75,44 @@ def transient(error: BaseException) -> bool:
     return is_operational and _refusal(error) is None
 
 
-def permanent_error(url: str, what: str, error: DBAPIError) -> ConfigurationError:
-    """What a lasting refusal means, in the project's words."""
+def permanent_error(
+    url: str, what: str, error: DBAPIError
+) -> ConfigurationError | DatabaseUnavailableError:
+    """What a refusal means that waiting a little does not mend, in the project's words."""
     reason = " ".join(str(error.orig).split())[:300]
+    if _is_full(error):
+        return _full(url, f"cannot {what} in {shown(url)}: {reason}")
     return ConfigurationError(
         "DATABASE_REFUSED",
         f"cannot {what} in {shown(url)}: {reason}",
         "ISLANDFLOW_DATABASE_URL",
         (_refusal(error) or "see islandflow doctor",),
     )
+
+
+def _is_full(error: DBAPIError) -> bool:
+    """Whether the disk has no room; SQLite says of some writes only that they failed."""
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0)
+        return code & 0xFF in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+    return getattr(error.orig, "sqlstate", None) == _DISK_FULL_STATE
+
+
+def _full(url: str, message: str) -> DatabaseUnavailableError:
+    hint = "free space or mend the disk of the database, then run again: recorded rows are kept"
+    return DatabaseUnavailableError("DATABASE_FULL", message, shown(url), (hint,))
+
+
+def _make_folder(url: str) -> None:
+    folder = Path(str(make_url(url).database)).parent
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"cannot make the folder {folder}: {error.strerror}"
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise _full(url, message) from error
+        hint = "point ISLANDFLOW_HOME to a writable folder"
+        raise ConfigurationError("DATABASE_REFUSED", message, shown(url), (hint,)) from error
 
 
 def _refusal(error: DBAPIError) -> str | None:

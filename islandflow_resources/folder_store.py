@@ -99,11 +99,17 @@ class FolderStore(ObjectStore):
         return target
 
     def check(self) -> str:
+        with self.staged_file():
+            return f"folder {self.root} is writable"
+
+    @contextmanager
+    def staged_file(self) -> Iterator[Path]:
+        """A small file that nobody lists, for as long as the block runs."""
         staged = self._staged()
         with _translated("write to", self.root_uri):
             _write(staged, b"islandflow")
+            yield staged
             staged.unlink()
-        return f"folder {self.root} is writable"
 
     def _path(self, key: str) -> Path:
         return self.root / readable_key(key)
@@ -118,6 +124,7 @@ class FolderStore(ObjectStore):
     def _publish(self, key: str, fill: Callable[[Path], None]) -> bool:
         """Fill a staged file, then give it its name; the name decides who was first."""
         final = self.root / checked_key(key)
+        self.before_write(key)
         if _is_wanted(final):
             return False
         staged = self._staged()

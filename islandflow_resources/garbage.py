@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,12 +31,16 @@ from islandflow_resources.store_entries import (
     drop,
     entries,
     remove,
+    store_time,
     unfinished,
 )
+from islandflow_resources.store_marks import other_marks, told_by
 
 DEFAULT_AGE: Final = timedelta(days=7)
 LEAST_AGE: Final = timedelta(days=1)
 """No run lasts as long: what a run has begun to write is younger."""
+_CLOCK_TOLERANCE: Final = timedelta(minutes=15)
+"""What S3 allows the clocks of requests, too."""
 _LABELS: Final = "labels/"
 _FEW: Final = 20
 _NAMED: Final = 1_000
@@ -84,6 +88,8 @@ class Findings:
         Objects that are not ours, by their first folder.
     missing : list of str
         Keys that rows name and where nothing lies.
+    others : list of str
+        Keys of the marks that other registries have left in the store.
     """
 
     garbage: list[Entry]
@@ -92,6 +98,7 @@ class Findings:
     young: int
     unknown: dict[str, int]
     missing: list[str]
+    others: list[str] = field(default_factory=list[str])
 
     @property
     def size_bytes(self) -> int:
@@ -138,6 +145,7 @@ def look(
         young=len(loose) - len(garbage),
         unknown=dict(sorted(unknown.items())),
         missing=sorted(_promised(named) - there),
+        others=other_marks(there, database),
     )
 
 
@@ -153,9 +161,14 @@ def sweep(
     Raises
     ------
     ConfigurationError
+        ``GC_STORE_SHARED`` if another registry names objects of the store, too;
+        ``GC_CLOCK_WRONG`` if this machine's clock is not the store's;
         ``GC_IMPLAUSIBLE`` if most of what rows should name is named by none.
     """
+    if now is None:
+        _refuse_clock(stores.main)
     found = look(stores, database, older_than, now)
+    _refuse_shared(stores.main, found)
     _refuse_implausible(stores.main, found)
     for one in found.unfinished:
         drop(stores.of(one.key), one)
@@ -196,6 +209,38 @@ def _by_publication(candidates: Iterable[Entry]) -> dict[str, list[Entry]]:
         area = area_of(one.key)
         found.setdefault(publication_of(one.key, area) if area else "", []).append(one)
     return found
+
+
+def _refuse_shared(store: ObjectStore, found: Findings) -> None:
+    """Refuse a store of which this registry does not name everything that is in use."""
+    if not found.others:
+        return
+    named = ", ".join(told_by(store, key) for key in found.others)
+    raise ConfigurationError(
+        "GC_STORE_SHARED",
+        f"nothing was deleted of {store.root_uri}: another registry names objects there, too, and "
+        f"what it names cannot be seen from here: {named}",
+        found.others[0],
+        (
+            "give each deployment a bucket of its own",
+            f"if that registry is gone for good, delete its mark {store.uri(found.others[0])}",
+        ),
+    )
+
+
+def _refuse_clock(store: ObjectStore) -> None:
+    """Refuse to judge ages by a clock that is not the one that objects are dated by."""
+    ahead = datetime.now(UTC) - store_time(store)
+    if abs(ahead) <= _CLOCK_TOLERANCE:
+        return
+    word = "ahead of" if ahead > timedelta(0) else "behind"
+    raise ConfigurationError(
+        "GC_CLOCK_WRONG",
+        f"nothing was deleted of {store.root_uri}: the clock here is {abs(ahead)} {word} the "
+        "store's, so that ages cannot be told",
+        store.root_uri,
+        ("set the clock of this machine, then run again",),
+    )
 
 
 def _refuse_implausible(store: ObjectStore, found: Findings) -> None:

@@ -6,6 +6,7 @@ Alembic is imported only when there is something to do.
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
@@ -14,6 +15,8 @@ from contracts.errors import ConfigurationError
 from islandflow_resources.models import HEAD
 
 _LOCK_KEY = 0x1514D410
+_ALEMBIC = threading.Lock()
+"""Scripts find their connection in a variable of the process: one database at a time."""
 _REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
@@ -74,4 +77,5 @@ def upgrade_to(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    with _ALEMBIC:
+        command.upgrade(config, revision)

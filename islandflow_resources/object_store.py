@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from blake3 import blake3
 
@@ -110,7 +110,30 @@ class ObjectStore(ABC):
     Instances hold no connection until first use, can be pickled and survive a
     fork. Methods raise `StoreUnavailableError` after patient retries if the store
     stays away, and `ConfigurationError` if it refuses the credentials or bucket.
+
+    Attributes
+    ----------
+    first_write : callable or None
+        Called once, before this process writes its first object. Copies that are pickled have
+        none: who sends them has one.
     """
+
+    first_write: Callable[[], object] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "first_write"}
+
+    def before_write(self, key: str) -> None:
+        """Call `first_write` if that is due; what is set aside does not count as written."""
+        due = self.first_write
+        if due is None or key.startswith(QUARANTINE):
+            return
+        self.first_write = None
+        try:
+            due()
+        except BaseException:
+            self.first_write = due
+            raise
 
     @abstractmethod
     def put_if_absent(self, key: str, data: bytes) -> bool:

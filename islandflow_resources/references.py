@@ -82,6 +82,7 @@ AREAS: Final = (
     Area("pipelines/", "pipelines of datasets"),
     Area("quarantine/", "what was damaged or refused", is_kept=True),
     Area("registered/", "documents that were taken in", is_kept=True),
+    Area("registries/", "marks of the registries that name objects here", is_kept=True),
     Area("reports/", "verdicts over tapes and detections"),
     Area("scenarios/", "datasets of scenarios", "manifest.json", 5),
     Area("serving/", "published specs and their evidence", is_kept=True),

@@ -43,7 +43,15 @@ class ResourceSet:
         """The folder or the bucket."""
         if self.settings.s3 is None:
             return FolderStore(self.settings.objects_home)
-        return S3Store(self.settings.s3)
+        made = S3Store(self.settings.s3)
+        # A folder lies beside its registry; a bucket may be that of several.
+        made.first_write = lambda: self._leave_mark(made)
+        return made
+
+    def _leave_mark(self, store: ObjectStore) -> None:
+        from islandflow_resources.store_marks import leave_mark
+
+        leave_mark(store, self.database)
 
     @cached_property
     def labels_store(self) -> ObjectStore:

@@ -2,7 +2,7 @@
 
 Names are given by conditional requests (``If-None-Match: *``), so a writer never
 overwrites. The contract lives in ``object_store``, the order of a large upload
-in ``s3_multipart``, the local folder in ``folder_store``.
+in ``s3_multipart``, what a failure means in ``s3_errors``, the local folder in ``folder_store``.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from islandflow_resources.object_store import (
     readable_prefix,
 )
 from islandflow_resources.retries import Patience, patiently
+from islandflow_resources.s3_errors import client_error, given_up, status_of, transient
 
 if TYPE_CHECKING:
     from islandflow_resources.settings import S3Settings
@@ -42,21 +43,6 @@ LARGE_BYTES = 16 << 20
 _READ_AHEAD_BYTES = 1 << 20
 _COPY_LIMIT_BYTES = 5 << 30
 """What S3 copies in one request."""
-_RETRIED_CODES = frozenset(
-    {
-        "BadDigest",
-        "ConditionalRequestConflict",
-        "OperationAborted",
-        "RequestTimeout",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequests",
-        "XAmzContentChecksumMismatch",
-    }
-)
-
-
 _CLIENTS: dict[tuple[int, str, str, str, str], Any] = {}
 
 
@@ -76,6 +62,7 @@ class S3Store(ObjectStore):
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         checked_key(key)
+        self.before_write(key)
         if len(data) >= LARGE_BYTES:
             return self._upload(key, io.BytesIO(data), len(data))
 
@@ -88,6 +75,7 @@ class S3Store(ObjectStore):
 
     def put_file_if_absent(self, key: str, path: Path) -> bool:
         checked_key(key)
+        self.before_write(key)
         size = path.stat().st_size
         if size < LARGE_BYTES:
             return self.put_if_absent(key, path.read_bytes())
@@ -152,8 +140,8 @@ class S3Store(ObjectStore):
     def _head_bucket(self) -> None:
         try:
             self.client.head_bucket(Bucket=self.settings.bucket)
-        except _client_error() as error:
-            if _status(error) == 404:
+        except client_error() as error:
+            if status_of(error) == 404:
                 raise self._no_bucket() from error
             raise
 
@@ -239,22 +227,17 @@ class S3Store(ObjectStore):
             return patiently(
                 action,
                 what=f"{verb} {where} at {self.settings.endpoint}",
-                transient=_transient,
-                give_up=lambda tried, _: StoreUnavailableError(
-                    "STORE_UNAVAILABLE",
-                    tried,
-                    where,
-                    ("start the object store, then run again: finished objects are kept",),
-                ),
+                transient=transient,
+                give_up=lambda tried, last: given_up(tried, last, where),
                 patience=self.patience,
             )
-        except _client_error() as error:
-            if "exists" in answers and _status(error) == 412:
+        except client_error() as error:
+            if "exists" in answers and status_of(error) == 412:
                 return answers["exists"]
             raise self._translated(verb, where, error) from error
 
     def _translated(self, verb: str, where: str, error: Any) -> IslandflowError:
-        code, status = error.response["Error"].get("Code", ""), _status(error)
+        code, status = error.response["Error"].get("Code", ""), status_of(error)
         if code == "NoSuchBucket":
             return self._no_bucket()
         if status == 404:
@@ -343,32 +326,4 @@ def _make_client(settings: S3Settings) -> Any:
         aws_access_key_id=settings.access_key,
         aws_secret_access_key=settings.secret_key,
         config=config,
-    )
-
-
-def _client_error() -> type[Exception]:
-    from botocore.exceptions import ClientError
-
-    return ClientError
-
-
-def _status(error: Any) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _transient(error: BaseException) -> bool:
-    from botocore import exceptions as botocore_errors
-
-    if isinstance(error, botocore_errors.ClientError):
-        code = error.response.get("Error", {}).get("Code", "")
-        return code in _RETRIED_CODES or _status(error) in (409, 429) or _status(error) >= 500
-    return isinstance(
-        error,
-        (
-            botocore_errors.ConnectionError,
-            botocore_errors.HTTPClientError,
-            botocore_errors.ResponseStreamingError,
-            botocore_errors.IncompleteReadError,
-            botocore_errors.FlexibleChecksumError,
-        ),
     )

@@ -11,6 +11,7 @@ import secrets
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,17 @@ def drop(store: ObjectStore, begun: Unfinished) -> None:
             return
 
     store.call("drop the unfinished upload of", begun.key, abort)
+
+
+def store_time(store: ObjectStore) -> datetime:
+    """Time, in UTC, that the store would date an object with now."""
+    if isinstance(store, S3Store):
+        client, its = store.client, {"Bucket": store.settings.bucket}
+        answer = store.call("ask for the time of", "", lambda: client.head_bucket(**its))
+        told = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return parsedate_to_datetime(told).astimezone(UTC)
+    with _folder(store).staged_file() as path:
+        return _time_of(path)
 
 
 def _folder(store: ObjectStore) -> FolderStore:

@@ -15,6 +15,7 @@ import dagster as dg
 from sqlalchemy import select
 
 from islandflow_assets import keys
+from islandflow_resources import store_marks
 from islandflow_resources.database import Database
 from islandflow_resources.models import (
     Alias,
@@ -164,6 +165,7 @@ def _texts(database: Database, table: type[Base]) -> list[str]:
     return [
         f"{table.__tablename__} {_text({name: getattr(row, name) for name in columns})}"
         for row in database.select("look at a table", select(table))
+        if getattr(row, "action", "") != store_marks.ACTION  # who the registry is
     ]
 
 

@@ -36,6 +36,7 @@ from islandflow_resources.promotion import Decision, promote, prove
 from islandflow_resources.published import draft
 from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.settings import PREFIX
+from tests.faults import full_disk
 from tests.journeys import children
 
 TRIALS, REPORTS = "trials", "reports"
@@ -65,6 +66,11 @@ class Worker:
         """Promote in a fork of the process, which kills itself at its n-th act; 0 is never."""
         self._send({"environment": environment, "promote": key, "die_at": die_at})
         return self.until("code")
+
+    def on_a_disk(self, out: Path, size_bytes: int, longest_bytes: int) -> dict[str, Any]:
+        """Run a campaign in a fork on a disk of so many bytes, see ``full_disk``."""
+        self._send({"environment": {}, "disk": str(out), "sizes": [size_bytes, longest_bytes]})
+        return self.until("way")
 
     def _send(self, request: dict[str, Any]) -> None:
         assert self._process.stdin is not None
@@ -113,6 +119,9 @@ def main() -> None:
 
 def _serve(request: dict[str, Any]) -> None:
     given = request["environment"]
+    if "disk" in request:
+        _say(_on_a_disk(Path(request["disk"]), *request["sizes"]))
+        return
     own = {name: text for name, text in given.items() if name.startswith(PREFIX)}
     resources = ResourceSet.from_environment(own)
     if "promote" in request:
@@ -156,7 +165,7 @@ def _promote(
 
 def _load_kernels(resources: ResourceSet, key: str) -> None:
     """Do what a promotion computes, once and before any fork: loading kernels takes a second."""
-    if _LOADED:
+    if key in _LOADED:
         return
     place = (resources.store, resources.database, resources.engine_runtime)
     campaign = campaigns.registered(resources.database, key)
@@ -165,6 +174,13 @@ def _load_kernels(resources: ResourceSet, key: str) -> None:
     prove(*place, campaign, made)
     resources.database.dispose()
     _LOADED.append(key)
+
+
+def _on_a_disk(out: Path, size_bytes: int, longest_bytes: int) -> dict[str, Any]:
+    if full_disk.TMPFS not in _LOADED:
+        full_disk.load_kernels(out / "first")
+        _LOADED.append(full_disk.TMPFS)
+    return full_disk.told_by_a_fork(out, size_bytes, longest_bytes)
 
 
 def _promoted_in_a_fork(resources: ResourceSet, key: str, die_at: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,13 @@ from tests.faults.campaign_state import CampaignState
 from tests.faults.campaign_worker import Worker, run_worker
 from tests.faults.campaigns import INSTANTS, CampaignHome, Pace
 from tests.faults.report import Report, Table
+from tests.faults.wired import Servers, Whole, fresh_servers
 from tests.journeys import children, homes
 from tests.journeys.conftest import forker
 from tests.journeys.forker import Child, Forker
 from tests.journeys.homes import Home
 from tests.journeys.state import State, state_of
+from tests.servers import PostgresServer, S3Server
 
 __all__ = ["forker"]
 
@@ -118,6 +121,21 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """The process that runs campaigns without Dagster, or dies in the middle of a promotion."""
     with run_worker(tmp_path_factory.mktemp("worker")) as running:
         yield running
+
+
+@pytest.fixture
+def servers(
+    s3_server: S3Server, postgres_server: PostgresServer, tmp_path: Path
+) -> Iterator[Servers]:
+    """A fresh bucket and database on the real servers."""
+    with fresh_servers(s3_server, postgres_server, tmp_path / "home") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def whole_operations(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    """What undisturbed operations leave."""
+    return Whole(tmp_path_factory.mktemp("operations"))
 
 
 @pytest.fixture(scope="module")

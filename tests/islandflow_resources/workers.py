@@ -71,6 +71,7 @@ def put_until_killed(store, sizes):
     """Put objects named by their digest for ever."""
     number = 0
     store.exists("torture/warm-up")
+    store.before_write("torture/warm-up")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while True:

@@ -18,7 +18,7 @@ from islandflow_resources.resource_set import ResourceSet
 from islandflow_resources.settings import PREFIX
 
 SEALED = "sealed"
-_DAGSTER_LOGS = "compute-logs/"
+_OF_A_DEPLOYMENT = ("compute-logs/", "registries/")
 _TOLD_BY_THE_RUN = frozenset({"run_id", "created_at", "registered_at"})
 
 
@@ -59,7 +59,7 @@ def state_of(environment: Mapping[str, str]) -> State:
 def objects_of(environment: Mapping[str, str]) -> dict[str, str]:
     """Digest of every visible object."""
     store = _resources(environment).store
-    keys = [key for key in store.keys("") if not key.startswith(_DAGSTER_LOGS)]
+    keys = [key for key in store.keys("") if not key.startswith(_OF_A_DEPLOYMENT)]
     return {key: _digest(store, key) for key in keys}
 
 
