@@ -19,6 +19,7 @@ from islandflow_resources.database import Database
 from islandflow_resources.object_store import ObjectStore
 
 _compiled: dict[str, dsl.Program] = {}
+_meanings: dict[str, str] = {}
 _specs: dict[str, StrategySpec] = {}
 
 
@@ -81,6 +82,14 @@ def compiled(spec: StrategySpec) -> dsl.Program:
     found = _compiled.get(name)
     if found is None:
         found = _compiled[name] = dsl.compile_strategy(spec)
+    return found
+
+
+def meaning(strategy_hash: str, spec: StrategySpec) -> str:
+    """Digest of what a strategy of a hash means at its defaults, worked out once a process."""
+    found = _meanings.get(strategy_hash)
+    if found is None:
+        found = _meanings[strategy_hash] = compiled(spec).ir_hash
     return found
 
 
