@@ -36,6 +36,8 @@ from islandflow_resources.object_store import (
 
 _LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTSUP, errno.ENOTDIR, errno.EEXIST)
 """What the operating system says of a place that waiting does not mend."""
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""And of one that has no room."""
 
 
 class FolderStore(ObjectStore):
@@ -233,5 +235,6 @@ def _os_error(verb: str, where: str, error: OSError) -> ConfigurationError | Sto
     if error.errno in _LASTING:
         hint = "point ISLANDFLOW_HOME to a writable folder on a file system with hard links"
         return ConfigurationError("STORE_NOT_WRITABLE", message, where, (hint,))
+    code = "STORE_FULL" if error.errno in _FULL else "STORE_UNAVAILABLE"
     hint = "free space or mend the disk, then run again: nothing partial was left"
-    return StoreUnavailableError("STORE_UNAVAILABLE", message, where, (hint,))
+    return StoreUnavailableError(code, message, where, (hint,))

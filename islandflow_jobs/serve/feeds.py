@@ -30,6 +30,7 @@ from islandflow_resources.stream_clocks import StreamClock, read_clock, write_cl
 _LOG = logging.getLogger(__name__)
 _LONGEST_STEP = 5_000
 _AFTER_END_S = 0.1
+_LONGEST_SLEEP_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,8 @@ class Feed:
         assert self._clock is not None
         ahead_ns = self._clock.deadline_ns(self._next) - time.time_ns()
         if ahead_ns > 0:
-            await asyncio.sleep(ahead_ns / 1e9)
+            # The wall's clock may be set meanwhile: it is looked at again soon.
+            await asyncio.sleep(min(ahead_ns / 1e9, _LONGEST_SLEEP_S))
 
     async def _advance_to_present(self) -> None:
         """Make and send all bins that are due; of many, step by step."""

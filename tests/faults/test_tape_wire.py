@@ -11,7 +11,7 @@ from tests.faults.campaigns import INSTANTS
 from tests.faults.operations import TAPE
 from tests.faults.report import Table
 from tests.faults.wire import POSTGRES_KINDS, S3_KINDS, Faults
-from tests.faults.wired import HEAD, LONG, Servers, Whole, driven
+from tests.faults.wired import HEAD, LONG, Servers, Whole, check_driven
 
 __all__ = ["HEAD"]
 
@@ -24,4 +24,4 @@ def test_a_tape_made_through_bad_wires_is_the_one_made_through_good_ones(
 ):
     # Tapes lie in many files that are written one after another: fewer faults take long enough.
     faults = Faults(seed, S3_KINDS, 0.1), Faults(seed, POSTGRES_KINDS, 0.5)
-    driven(TAPE, faults, servers, whole_operations, table)
+    check_driven(TAPE, faults, servers, whole_operations, table)

@@ -26,7 +26,7 @@ from tests.faults.wired import (
     Whole,
     assert_part_of,
     assert_rows_stand,
-    driven,
+    check_driven,
 )
 
 __all__ = ["HEAD"]
@@ -62,7 +62,9 @@ def test_what_goes_through_bad_wires_ends_as_if_they_had_been_good(
     whole_operations: Whole,
     table: Table,
 ):
-    driven(operation, (Faults(seed, kinds), Faults(seed, others)), servers, whole_operations, table)
+    check_driven(
+        operation, (Faults(seed, kinds), Faults(seed, others)), servers, whole_operations, table
+    )
     if operation is PROMOTION:
         check_served(servers.environment, ALIAS)
 

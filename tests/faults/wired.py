@@ -102,7 +102,7 @@ def _taken(folder: Path) -> tuple[int, int]:
     return sum(512 * one.st_blocks for one in found), max(one.st_size for one in found)
 
 
-def driven(
+def check_driven(
     operation: Operation,
     faults: tuple[Faults, Faults],
     servers: Servers,

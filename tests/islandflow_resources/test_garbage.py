@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from contracts import flow_manifest
 from contracts.errors import ConfigurationError
-from islandflow_resources import folder_store, garbage, s3_store, store_entries
+from islandflow_resources import folder_store, garbage, s3_store, store_entries, store_marks
 from islandflow_resources.database import Database
 from islandflow_resources.folder_store import FolderStore
 from islandflow_resources.garbage import Stores, look, sweep
@@ -197,6 +197,26 @@ def test_a_registry_that_is_not_that_of_the_store_is_refused(tmp_path):
         assert caught.value.code == "GC_IMPLAUSIBLE"
         assert store.keys("") == before
         stranger.dispose()
+
+
+def test_a_store_that_another_registry_has_marked_is_refused(tmp_path):
+    store, database = FolderStore(tmp_path / "objects"), Database(f"sqlite:///{tmp_path}/x.db")
+    stores, later = Stores(store, store), datetime.now(UTC) + LATER
+    store.put_if_absent("trials/1.parquet", b"x")
+    store_marks.leave_mark(store, database)
+    other = Database(f"sqlite:///{tmp_path}/other.db")
+    store_marks.leave_mark(store, other)
+    with pytest.raises(ConfigurationError) as caught:
+        sweep(stores, database, now=later)
+    assert caught.value.code == "GC_STORE_SHARED"
+    assert "other.db" in caught.value.message
+    [mark] = look(stores, database).others
+    assert store.uri(mark) in caught.value.problems[0].hints[1]
+    [entry] = store_entries.entries(store, mark)
+    assert store_entries.remove(store, entry)
+    assert len(sweep(stores, database, now=later).removed) == 1
+    for one in (database, other):
+        one.dispose()
 
 
 def test_staged_files_go_only_when_they_are_old(tmp_path):

@@ -1,5 +1,6 @@
 """Streams under stress: restarts, clients that stall, engines that fail, many clients at once."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -9,8 +10,8 @@ import pyarrow as pa
 import pytest
 
 from islandflow_jobs.serve.app import Serving
-from islandflow_jobs.serve.feeds import Pace
-from islandflow_resources.stream_clocks import clock_path
+from islandflow_jobs.serve.feeds import Feed, Pace
+from islandflow_resources.stream_clocks import StreamClock, clock_path
 from tests.islandflow_jobs.serve.published import ALIAS, make_home, publish, published
 from tests.islandflow_jobs.serve.served import FAST, PATIENCE_S, connected, read, serving, take
 
@@ -208,3 +209,12 @@ def test_a_client_that_leaves_is_counted_no_more(home):
             wait_for(lambda: metric(address, "islandflow_clients") == 1)
         wait_for(lambda: metric(address, "islandflow_clients") == 0)
         assert metric(address, "islandflow_clients_dropped_total") == 0
+
+
+def test_a_wait_for_a_bin_ends_soon_enough_to_hear_that_the_clock_was_set():
+    feed = object.__new__(Feed)
+    an_hour_ahead_ns = time.time_ns() + 3_600 * 1_000_000_000
+    feed._clock, feed._next = StreamClock(an_hour_ahead_ns, 1.0, 1_000_000), 0
+    started_s = time.monotonic()
+    asyncio.run(feed._sleep_until_due())
+    assert 0.5 < time.monotonic() - started_s < 10.0
