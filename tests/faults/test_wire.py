@@ -47,6 +47,8 @@ if LONG:
         for seed, (kinds, others) in enumerate(
             [*(((kind,), ()) for kind in S3_KINDS), *(((), (kind,)) for kind in POSTGRES_KINDS)]
         )
+        # Datasets that are new are published without reading any.
+        if (operation, kinds) != (PUBLICATION, ("cut download",))
     ]
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("journeys")]
@@ -101,4 +103,6 @@ def test_a_store_that_takes_no_more_fails_the_run_by_name_and_the_next_run_compl
     resources.database.dispose()
     assert campaign_state_of(servers.environment) == whole
     name = f"{PROMOTION.name}, which fails, and the next run"
-    table.add(took_s, name, f"{kind} to some objects for good", "", f"{whole_s:.1f}", "all")
+    table.add(
+        took_s, name, f"{kind} to some objects for good", "", f"{whole_s:.1f}", f"{took_s:.1f}"
+    )

@@ -12,6 +12,12 @@ def registry(folder, name):
     return Database(f"sqlite:///{folder}/{name}.db")
 
 
+def mark_of(database):
+    identity = identity_of(database)
+    assert identity is not None
+    return mark_key(identity)
+
+
 def test_registries_know_their_own_mark_from_those_of_others(tmp_path):
     store = FolderStore(tmp_path / "objects")
     first, second, third = (registry(tmp_path, name) for name in "abc")
@@ -20,10 +26,10 @@ def test_registries_know_their_own_mark_from_those_of_others(tmp_path):
     assert leave_mark(store, second)
     keys = store.keys("")
     assert len(keys) == 2
-    assert other_marks(keys, first) == [mark_key(identity_of(second))]
+    assert other_marks(keys, first) == [mark_of(second)]
     assert other_marks([*keys, "registries.txt"], third) == keys
     assert identity_of(third) is None
-    assert told_by(store, mark_key(identity_of(first))).endswith("/a.db")
+    assert told_by(store, mark_of(first)).endswith("/a.db")
     store.put_if_absent("registries/odd.json", b"[]")
     assert told_by(store, "registries/odd.json") == "registries/odd.json"
     for one in (first, second, third):
@@ -39,7 +45,7 @@ def test_a_bucket_is_marked_before_the_first_object_and_only_then(services_envir
     assert identity_of(resources.database) is None
     assert copy.copy(store).first_write is None
     store.put_if_absent("trials/a.parquet", b"x")
-    assert store.keys("registries/") == [mark_key(identity_of(resources.database))]
+    assert store.keys("registries/") == [mark_of(resources.database)]
     store.put_if_absent("trials/b.parquet", b"x")
     assert len(resources.database.audit("registry")) == 1
     resources.database.dispose()
