@@ -114,8 +114,11 @@ def _apart() -> bool:
     if libc.unshare(_NEW_MOUNTS | _NEW_USER) != 0:
         return False
     own = {"setgroups": "deny", "uid_map": f"0 {user} 1", "gid_map": f"0 {group} 1"}
-    for name, text in own.items():
-        Path(f"/proc/self/{name}").write_text(text, "ascii")
+    try:
+        for name, text in own.items():
+            Path(f"/proc/self/{name}").write_text(text, "ascii")
+    except OSError:
+        return False
     return True
 
 

@@ -8,13 +8,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import BEGUN, ENDED, Undisturbed, wait_for
+from tests.faults.daemons import daemon, launched, statuses, wait_until_success
 from tests.faults.report import Report
+from tests.journeys.children import TIMEOUT_S
 from tests.journeys.forker import Child, Forker
 from tests.journeys.homes import Home
 from tests.journeys.state import State, state_of, store_of
@@ -48,6 +52,30 @@ def test_a_killed_run_leaves_nothing_partial_and_the_next_run_ends_as_if_undistu
     assert ENDED in forker.run(home.research, home.environment).expect()
     report.add(at_s, child.output, len(killed.objects), staged, time.monotonic() - started_s)
     assert state_of(home.environment) == undisturbed.state
+
+
+if INSTANTS > 3:  # a daemon takes half a minute to start twice
+
+    @pytest.mark.parametrize("least", [0, 20])
+    def test_a_run_that_waits_or_runs_when_the_daemon_is_killed_goes_on_with_the_next_one(
+        least: int, long_home: Home, undisturbed: Undisturbed, forker: Forker, tmp_path: Path
+    ):
+        home = long_home.copied(tmp_path / "home", forker)
+        forker.run(launched(home.research), home.environment).expect()
+        assert statuses(home) == ["QUEUED"]
+        store = store_of(home.environment)
+        with daemon(home) as first:
+            deadline_s = time.monotonic() + TIMEOUT_S
+            while len(store.keys()) < least:
+                assert time.monotonic() < deadline_s
+                time.sleep(0.01)
+            os.kill(first.pid, signal.SIGKILL)
+            first.wait()
+            started_s = time.monotonic()
+            with daemon(home):
+                wait_until_success(home)
+        sys.stdout.write(f"daemon killed at {least} objects: {time.monotonic() - started_s:.1f}\n")
+        assert state_of(home.environment) == undisturbed.state
 
 
 def _kill_a_run(
