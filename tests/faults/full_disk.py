@@ -116,7 +116,7 @@ def _apart() -> bool:
     own = {"setgroups": "deny", "uid_map": f"0 {user} 1", "gid_map": f"0 {group} 1"}
     try:
         for name, text in own.items():
-            Path(f"/proc/self/{name}").write_text(text, "ascii")
+            Path(f"/proc/self/{name}").write_bytes(text.encode())
     except OSError:
         return False
     return True
