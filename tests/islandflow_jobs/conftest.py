@@ -1,5 +1,6 @@
 """Fixtures of these tests: commands in this process, and the small graph of tests/graph.py."""
 
+import functools
 import os
 import sys
 import warnings
@@ -11,7 +12,12 @@ from tests.graph import finished_home, graph_of, registered_home
 with warnings.catch_warnings():
     # The typer that dagster's help pages need imports names that click 8.4 deprecates.
     warnings.filterwarnings("ignore", "'click", DeprecationWarning)
+    import typer.main
+
     from islandflow_jobs import cli
+
+# A process runs one command; this one runs thousands, and makes the tree of all of them once.
+typer.main.get_command = functools.cache(typer.main.get_command)
 
 
 @pytest.fixture
