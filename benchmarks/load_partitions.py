@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,8 +21,8 @@ import dagster as dg
 from dagster._core.storage.event_log.schema import AssetEventTagsTable, SqlEventLogStorageTable
 from sqlalchemy import delete, func, insert, select
 
+from benchmarks import load_pages
 from benchmarks.load_timing import Spent, spent
-from benchmarks.timing import median_seconds
 from contracts.campaign import campaign_from
 from islandflow_assets import keys
 from islandflow_assets.campaign_reports import PASSED_TAG
@@ -42,7 +41,6 @@ from islandflow_jobs.sensors import inbox
 from islandflow_resources.database import Database
 from islandflow_resources.models import Campaign
 from islandflow_resources.object_store import ObjectStore
-from tests.browser.ui import served, visiting
 from tests.graph import open_graph
 from tests.islandflow_resources.campaigning import document
 from tests.postgres import PostgresServer, run_postgres
@@ -52,7 +50,7 @@ LEFT = 10
 """One partition of so many is not made."""
 PASSED = 100
 """The gate of one campaign of so many has passed."""
-WANTED_TICK_S, WANTED_PAGE_S = 5, 3
+WANTED_TICK_S = 5
 _DATA_VERSION = "dagster/data_version"
 _SENSORS = (start_campaigns, start_dataset_campaigns, alert_staleness, follow_control, inbox)
 _SCHEDULES = (finish_campaigns, materialise_missing)
@@ -99,7 +97,9 @@ def rows(partitions: int, *, postgres: bool) -> list[list[str]]:
             resources = graph.resources
             place = Place("SQLite", graph.instance, resources.database, resources.store, partitions)
             lines = _ticks(place)
-            lines += _pages(place, Path(folder))
+            first = {keys.BACKTEST_RESULT: place.scenarios[0]}
+            first |= {keys.PROMOTION_DOSSIER: place.campaigns[0]}
+            lines += load_pages.rows(place.name, place.partitions, first, Path(folder))
             if postgres:
                 with run_postgres() as server:
                     lines += _on_postgres(server, place, Path(folder) / "pg")
@@ -186,14 +186,20 @@ def _timed(place: Place, state: str, open_of: Callable[[list[str]], list[str]]) 
 
     def sensed(sensor: dg.SensorDefinition) -> Any:
         context = dg.build_sensor_context(
-            instance=instance, resources=resources, repository_def=repository
+            instance=instance,
+            instance_ref=instance.get_ref(),
+            resources=resources,
+            repository_def=repository,
         )
         return sensor.evaluate_tick(context)
 
     def scheduled(schedule: dg.ScheduleDefinition) -> Any:
         now = datetime.now(UTC)
         context = dg.build_schedule_context(
-            instance=instance, scheduled_execution_time=now, repository_def=repository
+            instance=instance,
+            instance_ref=instance.get_ref(),
+            scheduled_execution_time=now,
+            repository_def=repository,
         )
         return schedule.evaluate_tick(context)
 
@@ -305,61 +311,6 @@ def _materialise(
             connection.execute(insert(AssetEventTagsTable), tags_)
     done = instance.get_materialized_partitions(dg.AssetKey(asset))
     _same(sorted(done), sorted(made), f"materialised partitions of {asset}")
-
-
-_STATUS = """query($asset: AssetKeyInput!) { assetNodeOrError(assetKey: $asset) { ... on AssetNode {
-  partitionKeysByDimension { name partitionKeys }
-  assetPartitionStatuses { __typename
-    ... on MultiPartitionStatuses { primaryDimensionName
-      ranges { primaryDimStartKey primaryDimEndKey primaryDimStartTime primaryDimEndTime
-        secondaryDim { ... on DefaultPartitionStatuses {
-          materializedPartitions materializingPartitions failedPartitions } } } }
-    ... on DefaultPartitionStatuses {
-      materializedPartitions materializingPartitions failedPartitions } } } } }"""
-"""What the page of an asset asks of its partitions."""
-
-
-def _pages(place: Place, folder: Path) -> list[list[str]]:
-    """The pages of both assets in a browser, and the question that they ask of the server."""
-    lines: list[list[str]] = []
-    wanted = f"{WANTED_PAGE_S} s"
-    first = {
-        keys.BACKTEST_RESULT: place.scenarios[0],
-        keys.PROMOTION_DOSSIER: place.campaigns[0],
-    }
-    with served(folder) as address, visiting(address) as visit:
-        for asset, key in first.items():
-
-            def asked(asset: str = asset) -> Any:
-                return question(address, _STATUS, {"asset": {"path": [asset]}})
-
-            def opened(asset: str = asset, key: str = key) -> None:
-                visit.open(f"/assets/{asset}?view=partitions")
-                visit.page.get_by_text(key, exact=True).first.wait_for()
-
-            dimensions = asked()["assetNodeOrError"]["partitionKeysByDimension"]
-            count = 1
-            for dimension in dimensions:
-                count *= len(dimension["partitionKeys"])
-            _same(count, place.partitions, f"partitions of {asset} in the UI")
-            said = f"{place.name}: {asset}, {count:,} partitions"
-            for name, action in (("GraphQL", asked), ("page", opened)):
-                seconds = median_seconds(action, runs=3)
-                lines.append([f"{said}: {name}", f"{seconds:.2f} s", "", wanted])
-    return lines
-
-
-def question(address: str, query: str, variables: Mapping[str, Any]) -> Any:
-    """Answer of the UI's server to a question in GraphQL."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(
-        f"{address}/graphql", body, {"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=600) as response:
-        answer = json.load(response)
-    if answer.get("errors"):
-        raise AssertionError(answer["errors"])
-    return answer["data"]
 
 
 def _same(found: object, wanted: object, what: str) -> None:

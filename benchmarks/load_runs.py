@@ -15,7 +15,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from benchmarks.load_partitions import question
+from benchmarks.load_pages import question
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
 from islandflow_resources import datasets

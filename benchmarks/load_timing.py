@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-HEADER = ("what", "wall", "processor, this process", "wanted")
+HEADER = ("what", "wall", "processor", "wanted")
 
 
 @dataclass(frozen=True, slots=True)
