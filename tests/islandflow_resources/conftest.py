@@ -1,6 +1,7 @@
 """Fixtures of the resources' tests; the servers' are in tests/servers.py."""
 
 import multiprocessing
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -25,9 +26,21 @@ def short_patience():
     return Patience(total_s=0.6, first_s=0.02, longest_s=0.2)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """A SQLite database with all tables and no row."""
+    path = tmp_path_factory.mktemp("migrated") / "islandflow.db"
+    made = Database(f"sqlite:///{path}")
+    made.migrate()
+    made.dispose()
+    return path
+
+
 @pytest.fixture
-def database(database_url):
+def database(database_url, migrated_file):
     """An empty, migrated database of each kind."""
+    if database_url.startswith("sqlite"):
+        shutil.copy(migrated_file, database_url.removeprefix("sqlite:///"))
     made = Database(database_url)
     made.migrate()
     yield made
