@@ -107,16 +107,21 @@ def rows(partitions: int, *, postgres: bool) -> list[list[str]]:
 
 
 def _on_postgres(server: PostgresServer, place: Place, home: Path) -> list[list[str]]:
+    database = Database(server.url(server.create_database()))
+    try:
+        with on_postgres(server, home) as instance:
+            return _ticks(Place("PostgreSQL", instance, database, place.store, place.partitions))
+    finally:
+        database.dispose()
+
+
+def on_postgres(server: PostgresServer, home: Path) -> dg.DagsterInstance:
+    """A fresh instance whose storage is on PostgreSQL."""
     home.mkdir()
     url = server.url(server.create_database(), "+psycopg2")
     storage = {"storage": {"postgres": {"postgres_url": url}}, "telemetry": {"enabled": False}}
     (home / "dagster.yaml").write_text(json.dumps(storage), "utf-8")
-    database = Database(server.url(server.create_database()))
-    try:
-        with dg.DagsterInstance.from_config(str(home)) as instance:
-            return _ticks(Place("PostgreSQL", instance, database, place.store, place.partitions))
-    finally:
-        database.dispose()
+    return dg.DagsterInstance.from_config(str(home))
 
 
 def _ticks(place: Place) -> list[list[str]]:

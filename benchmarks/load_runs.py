@@ -2,8 +2,9 @@
 
 Queued: submitted to the UI's server together and launched by the daemon, as many at a time as
 ``dagster.yaml`` allows, each in a process of its own. At once: fifty forked processes that run a
-job on the same instance and registry. Parity: every run has succeeded, and what they were to make
-stands once.
+job on one instance, on PostgreSQL, and one registry, on SQLite. Dagster's own SQLite waits
+five seconds for a lock, then the run fails: that is why the embedded profile queues them. Parity:
+every run has succeeded, and what they were to make stands once.
 """
 
 from __future__ import annotations
@@ -16,22 +17,21 @@ from pathlib import Path
 import dagster as dg
 
 from benchmarks.load_pages import question
+from benchmarks.load_partitions import on_postgres
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
 from islandflow_resources import datasets
 from tests.browser.ui import served
 from tests.graph import CALM, QUIET, Graph, market, open_graph
+from tests.postgres import run_postgres
 
 JOB = "register_inbox"
 PATIENCE_S = 3_600.0
 _LAUNCH = """mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
   __typename ... on PythonError { message } } }"""
 _RUNNING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-_DONE = [
-    dg.DagsterRunStatus.SUCCESS,
-    dg.DagsterRunStatus.FAILURE,
-    dg.DagsterRunStatus.CANCELED,
-]
+_SUCCESS = [dg.DagsterRunStatus.SUCCESS]
+_LOST = [dg.DagsterRunStatus.FAILURE]
 
 
 def rows(runs: int) -> list[list[str]]:
@@ -40,12 +40,18 @@ def rows(runs: int) -> list[list[str]]:
         tempfile.TemporaryDirectory() as folder,
         open_graph(Path(folder) / "home") as graph,
     ):
-        at_once = _at_once(graph, runs)
-        queued, most = _queued(graph, Path(folder), runs)
+        with run_postgres() as server, on_postgres(server, Path(folder) / "pg") as instance:
+            at_once = _at_once(Graph(graph.resources, instance), runs)
+        queued, most, lost = _queued(graph, Path(folder), runs)
     wanted = "all succeed"
     return [
-        [f"SQLite: {runs} runs in {runs} processes at once", f"{at_once:.0f} s", "", wanted],
-        [f"SQLite: {runs} runs queued, {most} at a time", f"{queued:.0f} s", "", wanted],
+        [f"PostgreSQL: {runs} runs in {runs} processes at once", f"{at_once:.0f} s", "", wanted],
+        [
+            f"SQLite: {runs} runs queued, {most} at a time, {lost} launched again",
+            f"{queued:.0f} s",
+            "",
+            wanted,
+        ],
     ]
 
 
@@ -93,8 +99,11 @@ def _make(graph: Graph, cell: Partition) -> bool:
     return result.success
 
 
-def _queued(graph: Graph, folder: Path, runs: int) -> tuple[float, int]:
-    """Seconds from the first submission until all have ended, and the most that ran together."""
+def _queued(graph: Graph, folder: Path, runs: int) -> tuple[float, int, int]:
+    """Seconds until as many have succeeded, the most that ran together, and how many were lost.
+
+    A run whose worker was lost or could not be started in a minute is launched again by Dagster.
+    """
     instance = graph.instance
     selector = {
         "repositoryLocationName": "islandflow",
@@ -108,15 +117,13 @@ def _queued(graph: Graph, folder: Path, runs: int) -> tuple[float, int]:
             launched = question(address, _LAUNCH, {"params": {"selector": selector}})
             if launched["launchRun"]["__typename"] != "LaunchRunSuccess":
                 raise AssertionError(launched)
-        while _count(instance, _DONE) < runs:
+        while _count(instance, _SUCCESS) < runs:
             if time.perf_counter() - start > PATIENCE_S:
-                raise AssertionError(f"{_count(instance, _DONE)} of {runs} runs have ended")
+                raise AssertionError(f"{_count(instance, _SUCCESS)} of {runs} runs succeeded")
             most = max(most, _count(instance, _RUNNING))
             time.sleep(0.5)
         seconds = time.perf_counter() - start
-    if _count(instance, _DONE[:1]) != runs:
-        raise AssertionError(f"{_count(instance, _DONE[:1])} of {runs} runs succeeded")
-    return seconds, most
+    return seconds, most, _count(instance, _LOST)
 
 
 def _count(instance: dg.DagsterInstance, statuses: list[dg.DagsterRunStatus]) -> int:
