@@ -64,8 +64,11 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_finish():
-    """From here on there is garbage again, and none of it among what was collected."""
+def pytest_collection_finish(session):
+    """Groups are heard of by the scheduler; and from here on there is garbage to collect again."""
+    grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
+    if getattr(session.config.option, "loadgroup", False):
+        assert all("@" in item.nodeid for item in grouped), "pytest-xdist passes no group on"
     gc.freeze()
     gc.enable()
 

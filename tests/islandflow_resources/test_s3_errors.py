@@ -10,9 +10,14 @@ from islandflow_resources.s3_errors import given_up, is_skewed, transient
 
 
 def answer(status, code="", ahead=timedelta(0), dated=True):
-    date = format_datetime(datetime.now(UTC) + ahead, usegmt=True) if dated else "soon"
-    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}}
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "HeadObject")
+    """An error of the moment at which it is asked for."""
+
+    def made():
+        date = format_datetime(datetime.now(UTC) + ahead, usegmt=True) if dated else "soon"
+        metadata = {"HTTPStatusCode": status, "HTTPHeaders": {"date": date}}
+        return ClientError({"Error": {"Code": code}, "ResponseMetadata": metadata}, "HeadObject")
+
+    return made
 
 
 @pytest.mark.parametrize(
@@ -30,12 +35,12 @@ def answer(status, code="", ahead=timedelta(0), dated=True):
         (answer(403, "AccessDenied", dated=False), False),
         (answer(404, "NoSuchKey", timedelta(hours=1)), False),
         (answer(412), False),
-        (EndpointConnectionError(endpoint_url="http://x"), True),
-        (ValueError("ours"), False),
+        (lambda: EndpointConnectionError(endpoint_url="http://x"), True),
+        (lambda: ValueError("ours"), False),
     ],
 )
 def test_what_may_pass_is_tried_again(error, again):
-    assert transient(error) is again
+    assert transient(error()) is again
 
 
 @pytest.mark.parametrize(
@@ -44,14 +49,18 @@ def test_what_may_pass_is_tried_again(error, again):
         (answer(403, "403", timedelta(days=1)), "CLOCK_SKEWED", "set the clock"),
         (answer(507, "XMinioStorageFull"), "STORE_FULL", "make room"),
         (answer(503, "SlowDown"), "STORE_UNAVAILABLE", "start the object store"),
-        (EndpointConnectionError(endpoint_url="http://x"), "STORE_UNAVAILABLE", "start the"),
+        (
+            lambda: EndpointConnectionError(endpoint_url="http://x"),
+            "STORE_UNAVAILABLE",
+            "start the",
+        ),
     ],
 )
 def test_the_last_answer_says_what_to_do(error, code, hint):
-    said = given_up("tried twice", error, "s3://x/y")
+    said = given_up("tried twice", error(), "s3://x/y")
     assert (said.code, said.loc, said.retryable) == (code, "s3://x/y", True)
     assert said.problems[0].hints[0].startswith(hint)
 
 
 def test_only_refusals_are_blamed_on_the_clock():
-    assert not is_skewed(answer(500, "", timedelta(days=1)))
+    assert not is_skewed(answer(500, "", timedelta(days=1))())
