@@ -6,13 +6,12 @@ of the given settings enter; the numbers come from ``engine.backtest``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import pyarrow as pa
-from sqlalchemy import Connection, Text, cast, select
+from sqlalchemy import Connection, select
 
 from contracts.backtest import BacktestSettings
 from contracts.columns import LEADERBOARD, SUMMARY, TableSchema
@@ -29,8 +28,6 @@ from islandflow_resources.results import VERSION
 from islandflow_resources.strategies import meaning
 from islandflow_resources.tables import StoredTable, store_table
 
-_METRICS: Final = ("sharpe", "total_return", "max_drawdown", "trades")
-"""Metrics that the tables are made of."""
 _BATCH_ROWS: Final = 10_000
 _Row = tuple[str, dict[str, float | None]]
 """Cache key and metrics of a stored result."""
@@ -108,8 +105,7 @@ def _stored_results(
 ) -> dict[tuple[str, int], dict[str, _Row]]:
     """This engine's results, by dataset and bars, then by what the strategy means.
 
-    Columns instead of rows, and the metrics as text: a registry holds the results of years, and
-    what is not ranked is not parsed.
+    Columns instead of rows and their documents: a registry holds the results of years.
     """
     query = (
         select(
@@ -117,22 +113,28 @@ def _stored_results(
             RunResult.dataset_digest,
             RunResult.strategy_hash,
             RunResult.bars,
-            cast(RunResult.metrics, Text),
+            RunResult.sharpe,
+            RunResult.final_equity,
+            RunResult.max_drawdown,
+            RunResult.trades,
         )
         .where(RunResult.settings_hash == settings.settings_hash)
         .where(RunResult.version == VERSION)
         .execution_options(yield_per=_BATCH_ROWS)
     )
+    initial = settings.initial_cash
 
     def load(connection: Connection) -> dict[tuple[str, int], dict[str, _Row]]:
         found: dict[tuple[str, int], dict[str, _Row]] = {}
-        for some in connection.execute(query).partitions():
-            own = [row for row in some if row[2] in meanings]
-            # One document instead of ten thousand: half of the time goes into calls.
-            parsed = json.loads(f"[{','.join(row[4] for row in own)}]")
-            for (cache_key, dataset, strategy, bars, _), metrics in zip(own, parsed, strict=True):
-                chosen = {name: metrics.get(name) for name in _METRICS}
-                found.setdefault((dataset, bars), {})[meanings[strategy]] = cache_key, chosen
+        for key, dataset, strategy, bars, sharpe, final, fall, trades in connection.execute(query):
+            if strategy in meanings:
+                metrics = {
+                    "sharpe": sharpe,
+                    "total_return": final / initial - 1.0,  # as ``engine.backtest`` rounds it
+                    "max_drawdown": fall,
+                    "trades": float(trades),
+                }
+                found.setdefault((dataset, bars), {})[meanings[strategy]] = key, metrics
         return found
 
     return database.read("list results of these settings", load)

@@ -5,10 +5,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from contracts.backtest import BacktestSettings
 from contracts.columns import LEADERBOARD, SUMMARY
 from islandflow_assets import keys
 from islandflow_assets.partitions import Partition
 from islandflow_jobs import registration
+from islandflow_resources.summaries import current_results
 from tests.graph import (
     CALM,
     QUIET,
@@ -113,6 +115,17 @@ def test_a_leaderboard_ranks_every_strategy_by_its_median_sharpe(ranked):
     of_flipped = sorted(row.sharpe for row in results if row.strategy_id == "flipped")
     [flipped] = [row for row in rows if row["strategy_id"] == "flipped"]
     assert flipped["median_sharpe"] == (of_flipped[1] + of_flipped[2]) / 2
+
+
+def test_what_is_ranked_are_the_metrics_of_the_results_to_the_bit(ranked):
+    graph, _ = ranked
+    stored = {row.cache_key: row.metrics for row in graph.resources.database.results()}
+    found = current_results(graph.resources.database, BacktestSettings())
+    assert {one.cache_key for one in found} == set(stored)
+    for one in found:
+        wanted = {name: stored[one.cache_key][name] for name in one.result.metrics}
+        assert one.result.metrics == wanted
+        assert len(wanted) == 4
 
 
 def test_strategies_of_one_meaning_stand_side_by_side_with_equal_numbers(ranked):

@@ -13,7 +13,13 @@ from tests.graph import CALM, market, strategy
 
 SETTINGS = BacktestSettings()
 MARKET = market(CALM)
-OWN = {"sharpe": 0.1 + 0.2, "total_return": -1e-17, "max_drawdown": None, "trades": 3.0}
+FINAL = 101_234.567_89
+OWN = {
+    "sharpe": 0.1 + 0.2,
+    "total_return": FINAL / SETTINGS.initial_cash - 1.0,
+    "max_drawdown": None,
+    "trades": 3.0,
+}
 
 
 @pytest.fixture
@@ -68,7 +74,8 @@ def result(seed, **changes):
         "version": VERSION,
         "bars": 160,
         "trades": 3,
-        "final_equity": 1.0,
+        "final_equity": FINAL,
+        "sharpe": OWN["sharpe"],
         "metrics": dict.fromkeys(METRICS, 7.0) | OWN,
     }
     return RunResult(**values | changes)
