@@ -93,6 +93,10 @@ class Database:
         if engine is not None:
             engine.dispose()
 
+    def __del__(self) -> None:
+        # A command ends without taking leave: its server should not have to find that out.
+        self.dispose()
+
     def record(self, artefacts: Sequence[Artefact]) -> int:
         """Record artefacts whose recipe is not recorded yet; return how many were new.
 

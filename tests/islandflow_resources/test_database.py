@@ -1,5 +1,6 @@
 """Verbs of the database on SQLite and PostgreSQL, races, restarts, locks and refusals."""
 
+import gc
 import pickle
 import sqlite3
 import threading
@@ -8,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from contracts.errors import (
     ConfigurationError,
@@ -286,3 +287,23 @@ def test_the_check_names_the_database_and_its_revision(database):
     assert f"at revision {HEAD}" in database.check()
     with database._engine().connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM artefacts")).scalar() == 0
+
+
+def test_a_database_that_nobody_holds_any_more_has_closed_its_connections(postgres_url):
+    database = Database(postgres_url)
+    database.migrate()
+    engine = create_engine(postgres_url)
+    with engine.connect() as watcher:
+        others = text(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        assert watcher.execute(others).scalar_one() == 1
+        del database
+        gc.collect()
+        deadline_s = time.monotonic() + 10
+        while watcher.execute(others).scalar_one() and time.monotonic() < deadline_s:
+            watcher.rollback()
+            time.sleep(0.01)
+        assert watcher.execute(others).scalar_one() == 0
+    engine.dispose()
