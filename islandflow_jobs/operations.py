@@ -15,7 +15,7 @@ from typing import NoReturn, cast
 
 from contracts.canonical import Document, Json
 from contracts.errors import ContractError, IslandflowError
-from contracts.json_schemas import schema_text, schemas
+from contracts.json_schemas import NAMES, schema_text
 from contracts.scenario import ScenarioSpec
 from contracts.seeds import parse_seed
 from contracts.strategy import StrategySpec, load_strategy
@@ -119,7 +119,7 @@ def export_schemas(out: Path) -> list[str]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name in schemas():
+        for name in NAMES:
             (out / f"{name}.json").write_text(schema_text(name), "utf-8")
     except OSError as error:
         raise ContractError(
@@ -128,7 +128,7 @@ def export_schemas(out: Path) -> list[str]:
             "--out",
             ("give a folder that is yours to write",),
         ) from error
-    return [f"wrote {out / f'{name}.json'}" for name in schemas()]
+    return [f"wrote {out / f'{name}.json'}" for name in NAMES]
 
 
 def verify_one(resources: ResourceSet, uri: str) -> list[str]:

@@ -37,6 +37,7 @@ settings.load_profile("islandflow")
 # Kernels of books, and those of synthetic sessions, take a minute each to compile: one worker does
 # it for all tests that need them.
 _GROUPS = {
+    "architecture": re.compile(r"tests/architecture/"),  # one worker parses all sources
     "books": re.compile(
         r"tests/(engine/(book|grid|signals|tapes/mbo)/|islandflow_jobs/serve/|frontend/|"
         r"islandflow_\w+/test_(cli_)?(book|dataset_|experiment|grid|level|mbo_tape|pipeline|"

@@ -177,7 +177,12 @@ def _own(port: int) -> None:
     }
     head = {"include_dashboard": False, "no_monitor": True, "gcs_server_port": port}
     # A dead raylet refuses at once; five refusals in a row are a lost node.
-    head["_system_config"] = {"health_check_period_ms": 500}
+    # A raylet ends, and with it whoever drives it, if its agents have not begun within 30 s, which
+    # a machine with other work may need.
+    head["_system_config"] = {
+        "health_check_period_ms": 500,
+        "agent_register_timeout_ms": 300_000,
+    }
     cluster = Cluster(shutdown_at_exit=True)
     nodes = [cluster.add_node(**options, **head)]
     nodes += [cluster.add_node(**options) for _ in range(NODES - 1)]

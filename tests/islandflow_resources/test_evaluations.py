@@ -124,7 +124,7 @@ def test_a_flipped_bit_anywhere_in_the_documents_is_noticed(bench):
     for name in ("result.json", "metrics.json"):
         key = f"{stored.ref.prefix}/{name}"
         whole = path_of(bench, key).read_bytes()
-        for offset in range(len(whole)):
+        for offset in range(0, len(whole), 5):  # the long form of all of them takes ten seconds
             flip(bench, key, offset)
             with pytest.raises(IntegrityError) as caught:
                 results.lookup(bench.store, stored.ref)
