@@ -37,8 +37,6 @@ from islandflow_resources.resource_set import ResourceSet
 from tests.graph import CALM, CROSSOVER, KERNELS, SINKING
 from tests.ray_cluster import NODES, run_ray_cluster
 
-pytestmark = pytest.mark.xdist_group("ray")
-
 CPUS = 2
 MARKETS = [CALM, CALM | {"id": "wild", "params": {"drift": -0.2, "sigma": 20}}]
 ENTRANT = CROSSOVER | {
