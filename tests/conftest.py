@@ -6,10 +6,12 @@ Fixtures with real servers are in tests/servers.py; fixtures of one package stan
 import gc
 import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from numba.core.dispatcher import Dispatcher
 
 from tests.guard.sitecustomize import install as refuse_off_loopback
 
@@ -66,12 +68,23 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session):
-    """Groups are heard of by the scheduler; and from here on there is garbage to collect again."""
+    """Groups reach the scheduler, collecting compiled nothing, and garbage is collected again."""
     grouped = [item for item in session.items if item.get_closest_marker("xdist_group")]
     if getattr(session.config.option, "loadgroup", False):
         assert all("@" in item.nodeid for item in grouped), "pytest-xdist passes no group on"
+    # Every worker collects everything: what a module compiles while it is imported, all of them do.
+    compiled = sorted(set(_compiled_kernels()))
+    assert not compiled, f"kernels ran while tests were collected: {compiled}"
     gc.freeze()
     gc.enable()
+
+
+def _compiled_kernels():
+    """Names of the engine's kernels that this process has compiled or loaded."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("engine.")]
+    for kernel in (value for module in modules for value in vars(module).values()):
+        if isinstance(kernel, Dispatcher) and kernel.signatures:
+            yield f"{kernel.__module__}.{kernel.__name__}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """Scores of several tapes pooled: sums over tapes, intervals over seeds."""
 
 import json
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,14 +19,24 @@ from tests.oracles import philox
 from tests.oracles import smart_flow_scores as oracle
 
 PRESETS = ("balanced_demo", "event_day")
-TAPES = [made.random_tape(seed, bursts=40) for seed in range(6)]
-SCORES = [made.score(tape, seed=10 + k // 2, preset=PRESETS[k % 2]) for k, tape in enumerate(TAPES)]
-"""Three seeds, a tape of each preset for each."""
+
+
+@cache
+def tapes():
+    """Three seeds, a tape of each preset for each."""
+    return [made.random_tape(seed, bursts=40) for seed in range(6)]
+
+
+@cache
+def scores():
+    """What is scored of each tape."""
+    numbered = enumerate(tapes())
+    return [made.score(tape, seed=10 + k // 2, preset=PRESETS[k % 2]) for k, tape in numbered]
 
 
 def by_seed(count_of):
     """What an oracle counts of each seed's tapes, summed."""
-    return [count_of(TAPES[2 * k]) + count_of(TAPES[2 * k + 1]) for k in range(3)]
+    return [count_of(tapes()[2 * k]) + count_of(tapes()[2 * k + 1]) for k in range(3)]
 
 
 def interval(hits, of):
@@ -65,7 +76,7 @@ def of_class(tape, name, wanted):
 
 @pytest.mark.parametrize("hypothesis", ["directional_accumulation", "hedge_rebalance"])
 def test_precision_recall_and_their_intervals_are_the_oracles(hypothesis):
-    profile = pooled(SCORES).everything.profiles[hypothesis]
+    profile = pooled(scores()).everything.profiles[hypothesis]
     right, alerts, repeated = (
         by_seed(lambda tape, name=name: of_profile(tape, name, hypothesis))
         for name in ("right", "alerts", "repeated")
@@ -80,7 +91,7 @@ def test_precision_recall_and_their_intervals_are_the_oracles(hypothesis):
 
 
 def test_noise_decoys_false_alerts_and_windows_are_the_oracles():
-    group = pooled(SCORES).everything
+    group = pooled(scores()).everything
     heard, bursts = (
         by_seed(lambda tape, name=name: of_class(tape, name, "unclear"))
         for name in ("alerted", "bursts")
@@ -100,17 +111,17 @@ def test_noise_decoys_false_alerts_and_windows_are_the_oracles():
 
 
 def test_every_preset_is_a_group_of_its_own_tapes():
-    found = pooled(SCORES)
+    found = pooled(scores())
     assert tuple(found.presets) == PRESETS
     for k, preset in enumerate(PRESETS):
-        alone = pooled(SCORES[k::2])
+        alone = pooled(scores()[k::2])
         assert found.presets[preset] == alone.everything
         assert (alone.everything.tapes, alone.everything.seeds) == (3, 3)
     assert (found.everything.tapes, found.everything.seeds) == (6, 3)
 
 
 def test_subtypes_regimes_and_confusion_add_up_to_the_profiles():
-    group = pooled(SCORES).everything
+    group = pooled(scores()).everything
     for hypothesis, profile in group.profiles.items():
         mine = [name for name in SUBTYPE_NAMES if made.CLASS[name] == hypothesis]
         assert sum(group.subtypes[name].hits for name in mine) == profile.recall.hits
@@ -129,9 +140,9 @@ def test_subtypes_regimes_and_confusion_add_up_to_the_profiles():
 
 
 def test_delays_are_percentiles_of_all_right_alerts():
-    waits = [oracle.delays(tape)[0]["directional_accumulation"] for tape in TAPES]
+    waits = [oracle.delays(tape)[0]["directional_accumulation"] for tape in tapes()]
     every = [wait for one in waits for wait in one]
-    found = pooled(SCORES).everything.profiles["directional_accumulation"].from_first_print
+    found = pooled(scores()).everything.profiles["directional_accumulation"].from_first_print
     assert len(every) > 3
     assert found.median_ns == pytest.approx(np.percentile(every, 50))
     assert found.p90_ns == pytest.approx(np.percentile(every, 90))
@@ -140,12 +151,12 @@ def test_delays_are_percentiles_of_all_right_alerts():
 @settings(max_examples=5, deadline=None)
 @given(st.permutations(range(6)))
 def test_the_order_of_tapes_changes_no_byte(order):
-    shuffled = json.dumps(pooled([SCORES[k] for k in order]).document(), sort_keys=True)
-    assert shuffled == json.dumps(pooled(SCORES).document(), sort_keys=True)
+    shuffled = json.dumps(pooled([scores()[k] for k in order]).document(), sort_keys=True)
+    assert shuffled == json.dumps(pooled(scores()).document(), sort_keys=True)
 
 
 def test_an_interval_lies_about_its_figure():
-    group = pooled(SCORES).everything
+    group = pooled(scores()).everything
     figures = [profile.precision for profile in group.profiles.values()]
     figures += [profile.recall for profile in group.profiles.values()]
     assert all(ends(one)[0] <= one.value <= ends(one)[1] for one in figures if one.of)
@@ -153,7 +164,7 @@ def test_an_interval_lies_about_its_figure():
 
 
 def test_one_seed_alone_has_no_interval_however_many_tapes_it_has():
-    figure = pooled(SCORES[:2]).everything.noise_abstained
+    figure = pooled(scores()[:2]).everything.noise_abstained
     assert figure.value is not None
     assert (figure.low, figure.high) == (None, None)
 

@@ -4,6 +4,7 @@ Rows are the oracle's; `streams` and `contract_columns` make of them what the en
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from hypothesis import strategies as st
@@ -154,14 +155,19 @@ def shifted(code, bid=0, ask=0):
 
 CALL, HIGHER, FAR, PUT = place(1, 4), place(1, 5), place(2, 4), place(1, 4, True)
 DEEP, NEXT, NEAR = place(1, 0), place(1, 1), place(0, 0)
-CASES = {
-    "vertical": ({HIGHER: (quote_of(CALL)[1] + 100, quote_of(CALL)[1] + 200)}, (HIGHER, CALL)),
-    "width": (
-        {NEXT: (0, quote_of(DEEP)[0] - (CHAIN[NEXT].strike - CHAIN[DEEP].strike) - 100)},
-        (DEEP, NEXT),
-    ),
-    "butterfly": ({CALL: shifted(CALL, bid=8000)}, (place(1, 3), CALL, HIGHER)),
-    "calendar": ({FAR: (0, quote_of(CALL)[0] - 100)}, (CALL, FAR)),
-    "parity": ({CALL: shifted(CALL, bid=2000)}, (CALL, PUT)),
-    "bounds": ({NEAR: (100, SPOT - CENT - CHAIN[NEAR].strike - 1)}, (NEAR,)),
-}
+
+
+@cache
+def cases():
+    """Changes of quotes that violate each kind, and the contracts of the violation."""
+    return {
+        "vertical": ({HIGHER: (quote_of(CALL)[1] + 100, quote_of(CALL)[1] + 200)}, (HIGHER, CALL)),
+        "width": (
+            {NEXT: (0, quote_of(DEEP)[0] - (CHAIN[NEXT].strike - CHAIN[DEEP].strike) - 100)},
+            (DEEP, NEXT),
+        ),
+        "butterfly": ({CALL: shifted(CALL, bid=8000)}, (place(1, 3), CALL, HIGHER)),
+        "calendar": ({FAR: (0, quote_of(CALL)[0] - 100)}, (CALL, FAR)),
+        "parity": ({CALL: shifted(CALL, bid=2000)}, (CALL, PUT)),
+        "bounds": ({NEAR: (100, SPOT - CENT - CHAIN[NEAR].strike - 1)}, (NEAR,)),
+    }

@@ -22,7 +22,6 @@ from engine.tapes.market.arbitrage import KINDS, ArbitrageAudit, audit_arbitrage
 from engine.tapes.market.events import Batch
 from tests.engine.tapes.market.chains import (
     CALL,
-    CASES,
     CENT,
     CHAIN,
     DAY_NS,
@@ -30,6 +29,7 @@ from tests.engine.tapes.market.chains import (
     MODELS,
     SPOT,
     START_NS,
+    cases,
     columns,
     contract_columns,
     markets,
@@ -104,7 +104,7 @@ def test_a_chain_that_is_quoted_around_an_admissible_surface_has_no_arbitrage(mo
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_planted_violation_is_found_with_its_rows(kind):
-    changes, wanted = CASES[kind]
+    changes, wanted = cases()[kind]
     rows, numbers = planted(changes)
     assert audited(CHAIN, planted({})[0]).ok
     report = audited(CHAIN, rows)
@@ -121,7 +121,7 @@ def test_a_planted_violation_is_found_with_its_rows(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_violation_is_found_whatever_the_size_of_the_batches(kind):
-    rows, _ = planted(CASES[kind][0])
+    rows, _ = planted(cases()[kind][0])
     whole = audited(CHAIN, rows)
     borders = [START_NS + at for at in (0, 10, 2999, 3000, 3001, 3020, 3021, 4000, 4030)]
     assert audited(CHAIN, rows, borders) == whole
@@ -251,7 +251,7 @@ def test_a_report_is_made_once():
 
 
 def test_a_tape_is_audited_batch_by_batch():
-    rows, _ = planted(CASES["calendar"][0])
+    rows, _ = planted(cases()["calendar"][0])
     batches = []
     for start, end in ((0, 3010), (3010, 9000)):
         part = [row for row in rows if start <= row.ts_ns - START_NS < end]
@@ -312,7 +312,7 @@ def test_contracts_that_cannot_be_told_apart_are_refused(listed):
 
 def found_everywhere():
     """Reports of every planted case, as text."""
-    return [repr(audited(CHAIN, planted(changes)[0])) for changes, _ in CASES.values()]
+    return [repr(audited(CHAIN, planted(changes)[0])) for changes, _ in cases().values()]
 
 
 def test_interpreted_kernels_find_what_the_compiled_ones_find():

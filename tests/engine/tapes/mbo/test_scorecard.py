@@ -1,6 +1,7 @@
 """Scorecards: the statistics of a stream, against plain computations over its rows."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -14,8 +15,18 @@ from tests.engine.tapes.mbo.markets import SECOND_NS, events, spec
 from tests.engine.tapes.mbo.replay import Replay, groups_of, open_book, replay, rows_of, tell
 
 TICK_INT = 250_000_000
-TAPE = events(spec("volatile", bar_ns=30 * SECOND_NS))
-ROWS = rows_of(TAPE)
+
+
+@cache
+def tape() -> Events:
+    """Half a minute of a volatile market."""
+    return events(spec("volatile", bar_ns=30 * SECOND_NS))
+
+
+@cache
+def rows() -> list[tuple]:
+    """Its rows."""
+    return rows_of(tape())
 
 
 def stream(*rows: tuple) -> Events:
@@ -31,8 +42,8 @@ def stream(*rows: tuple) -> Events:
 
 def plain() -> dict[str, float]:
     """Statistics of the tape by sorting and counting, and by a replay of it."""
-    book = replay(ROWS)
-    fed = [row for row in ROWS if not row[6] & 32]
+    book = replay(rows())
+    fed = [row for row in rows() if not row[6] & 32]
     n = {letter: sum(row[1] == letter for row in fed) for letter in "ACMFT"}
     gaps = np.diff(np.array([row[0] for row in fed], dtype=np.int64)).astype(np.float64)
     sizes = np.sort([row[5] for row in fed if row[1] == "A"])
@@ -59,7 +70,7 @@ def plain() -> dict[str, float]:
 def placements() -> list[float]:
     """Ticks of every add behind the best price of its side, before it came."""
     book = Replay()
-    first, *rest = groups_of(ROWS)
+    first, *rest = groups_of(rows())
     open_book(book, first)
     away = []
     for row in (row for group in rest for row in group):
@@ -72,13 +83,13 @@ def placements() -> list[float]:
 
 def test_the_statistics_are_those_of_plain_computations():
     expected = plain()
-    found = scorecard([TAPE], TICK_INT).values()
+    found = scorecard([tape()], TICK_INT).values()
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-12)
 
 
 def test_lifetimes_are_found_to_a_sixteenth():
-    lives = np.sort(replay(ROWS).lives)
-    found = scorecard([TAPE], TICK_INT).values()
+    lives = np.sort(replay(rows()).lives)
+    found = scorecard([tape()], TICK_INT).values()
     ranks = [lives[math.ceil(q * lives.size) - 1] / 1e9 for q in (0.1, 0.5, 0.9)]
     assert ranks[1] * 15 / 16 <= found["lifetime_median_s"] <= ranks[1]
     ratio = ranks[2] / ranks[0]
@@ -87,7 +98,7 @@ def test_lifetimes_are_found_to_a_sixteenth():
 
 def test_depth_is_that_of_a_book_at_every_tenth_of_a_second():
     book = Replay()
-    first, *rest = groups_of(ROWS)
+    first, *rest = groups_of(rows())
     open_book(book, first)
     sums, samples, before = np.zeros(10), 0, first[0][0]
     for group in rest:
@@ -103,7 +114,7 @@ def test_depth_is_that_of_a_book_at_every_tenth_of_a_second():
         before = group[0][0]
         for row in group:
             tell(book, row)
-    card = scorecard([TAPE], TICK_INT)
+    card = scorecard([tape()], TICK_INT)
     assert samples > 290
     assert card.depth() == pytest.approx(list(sums / samples / 2))
     depth = card.depth()
@@ -112,7 +123,7 @@ def test_depth_is_that_of_a_book_at_every_tenth_of_a_second():
 
 @pytest.mark.parametrize("rows", [1, 997, 20_000])
 def test_the_size_of_the_batches_changes_no_statistic(rows):
-    short = TAPE.part(0, 12_000)
+    short = tape().part(0, 12_000)
     cut = [short.part(k, min(k + rows, short.rows)) for k in range(0, short.rows, rows)]
     one, many = scorecard([short], TICK_INT), scorecard(cut, TICK_INT)
     assert many.values() == one.values()
