@@ -1,8 +1,9 @@
-"""`make audit`: every pin of the lock files against a public list of known vulnerabilities.
+"""`make audit`: every pin of the lock files against the vulnerabilities that the registry knows of.
 
-Asks a server that speaks OSV's protocol (``AUDIT_SERVICE``) once for all pins, by name and
-version. Where it is not reached, that is said and nothing is called clean. Vulnerabilities that
-are accepted stand in ``deploy/accepted-vulnerabilities.txt``, an id and the reason a line.
+The registry that packages are installed from tells of each version which vulnerabilities are known
+(``GET NAME/VERSION/json``; a mirror may tell of the newest version alone, ``NAME/json``). What it
+does not tell of is counted and named, and not called clean. Vulnerabilities that are accepted stand
+in ``deploy/accepted-vulnerabilities.txt``, an id and the reason a line.
 """
 
 from __future__ import annotations
@@ -10,22 +11,30 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "deploy/requirements.lock", "benchmarks/requirements.lock")
+LOCKS = (
+    *("requirements.lock", "deploy/requirements.lock", "deploy/requirements-ray.lock"),
+    *("benchmarks/requirements.lock", "tests/mlflow.lock"),
+)
 ACCEPTED = ROOT / "deploy/accepted-vulnerabilities.txt"
-SERVICE = "https://api.osv.dev"
 TIMEOUT_S = 30.0
-BATCH = 1_000
+AT_ONCE = 8
 UNKNOWN, CLEAN, FOUND = 3, 0, 1
 _PIN = re.compile(r"^([a-z0-9][a-z0-9._-]*)==([^\s;\\]+)", re.MULTILINE)
+_DEFAULT_INDEX = re.compile(r"by default: <?(https://[^\s>]+?)/simple")
 
 Pin = tuple[str, str]
+Known = list[list[str]]
+"""Vulnerabilities, each with all the ids it goes by."""
 
 
 def pins(texts: Iterable[str]) -> list[Pin]:
@@ -42,63 +51,82 @@ def accepted(text: str) -> dict[str, str]:
     return {parts[0]: parts[1] for parts in lines}
 
 
-def known(service: str, asked: Sequence[Pin]) -> dict[Pin, list[str]]:
-    """Ids of the vulnerabilities of each pin that has some.
+def known(registry: str, pin: Pin) -> Known | None:
+    """Vulnerabilities of a pin, or None if the registry does not tell of this version.
 
     Raises
     ------
     OSError
-        The server is not reached, or does not answer in its protocol.
+        The registry is not reached, or fails.
+    KeyError, TypeError, ValueError
+        It does not answer in its protocol.
     """
-    found: dict[Pin, list[str]] = {}
-    for start in range(0, len(asked), BATCH):
-        batch = list(asked[start : start + BATCH])
-        queries = [
-            {"package": {"name": name, "ecosystem": "PyPI"}, "version": version}
-            for name, version in batch
-        ]
-        results = _posted(f"{service}/v1/querybatch", {"queries": queries})
-        if not isinstance(results, list) or len(results) != len(batch):
-            raise OSError("it did not answer every question")
-        for pin, result in zip(batch, results, strict=True):
-            ids = [vulnerability["id"] for vulnerability in result.get("vulns", ())]
-            if ids:
-                found[pin] = sorted(ids)
-    return found
+    name, version = pin
+    for path in (f"{name}/{version}", name):
+        document = _asked(f"{registry}/{path}/json")
+        if document is not None and document["info"]["version"] == version:
+            told = [one for one in document["vulnerabilities"] if not one.get("withdrawn")]
+            return sorted([one["id"], *one.get("aliases", ())] for one in told)
+    return None
 
 
-def report(service: str, asked: Sequence[Pin], excused: Mapping[str, str]) -> tuple[int, list[str]]:
+def report(
+    registry: str, asked: Sequence[Pin], excused: Mapping[str, str]
+) -> tuple[int, list[str]]:
     """What to exit with, and what to say."""
+    pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        found = known(service, asked)
+        answers = list(pool.map(lambda pin: known(registry, pin), asked))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = getattr(error, "reason", error)
-        said = f"audit: NOTHING WAS CHECKED: {service} gave no vulnerability data ({reason})"
+        said = f"audit: NOTHING WAS CHECKED: {registry} gave no vulnerability data ({error})"
         return UNKNOWN, [said]
-    lines: list[str] = []
-    for (name, version), ids in found.items():
-        open_ids = [one for one in ids if one not in excused]
-        if open_ids:
-            lines.append(f"audit: {name} {version}: {', '.join(open_ids)}")
-    told = sum(one in excused for ids in found.values() for one in ids)
-    kept = f", {told} accepted" if told else ""
-    if lines:
-        return FOUND, [*lines, f"audit: {len(lines)} of {len(asked)} pins are vulnerable{kept}"]
-    return CLEAN, [f"audit: {len(asked)} pins, no open vulnerability{kept}"]
+    finally:
+        pool.shutdown(cancel_futures=True)
+    told = {pin: found for pin, found in zip(asked, answers, strict=True) if found is not None}
+    untold = [f"{name} {version}" for name, version in asked if (name, version) not in told]
+    every = [(pin, ids) for pin, found in told.items() for ids in found]
+    still = [(pin, ids[0]) for pin, ids in every if excused.keys().isdisjoint(ids)]
+    lines = [f"audit: {name} {version}: {one}" for (name, version), one in still]
+    kept = f", {len(every) - len(still)} accepted" if len(every) > len(still) else ""
+    lines.append(f"audit: {len(told)} of {len(asked)} pins checked, {len(still)} open{kept}")
+    if untold:
+        lines.append(
+            f"audit: NOT CHECKED, the registry tells of newer versions only: {', '.join(untold)}"
+        )
+    return FOUND if still else UNKNOWN if untold else CLEAN, lines
 
 
-def _posted(address: str, body: object) -> object:
-    sent = {"content-type": "application/json", "accept": "application/json"}
-    request = urllib.request.Request(address, json.dumps(body).encode(), sent)
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-        return json.load(answer)["results"]
+def default_registry() -> str:
+    """Where packages come from unless told otherwise: the sources name no host, but uv does."""
+    uv = str(Path(sys.executable).with_name("uv"))
+    said = subprocess.run(
+        [uv, "help", "pip", "install"], capture_output=True, text=True, check=True
+    )
+    found = _DEFAULT_INDEX.search(said.stdout)
+    if found is None:
+        raise LookupError("uv's help names no default index: set AUDIT_REGISTRY")
+    return f"{found[1]}/pypi"
+
+
+def _asked(address: str) -> Any:
+    """What the registry holds there, or None if it holds nothing."""
+    request = urllib.request.Request(address, headers={"accept": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code == 404:
+                return None
+            raise
 
 
 def main() -> int:
-    """Audit the locks of the project; 0 clean, 1 vulnerable, 3 if nothing could be checked."""
-    service = os.environ.get("AUDIT_SERVICE", SERVICE).rstrip("/")
+    """Audit the locks; 0 clean, 1 vulnerable, 3 if some or all could not be checked."""
+    registry = os.environ.get("AUDIT_REGISTRY") or default_registry()
     asked = pins((ROOT / lock).read_text("utf-8") for lock in LOCKS)
-    code, lines = report(service, asked, accepted(ACCEPTED.read_text("utf-8")))
+    excused = accepted(ACCEPTED.read_text("utf-8"))
+    code, lines = report(registry.rstrip("/"), asked, excused)
     sys.stdout.write("\n".join(lines) + "\n")
     return code
 

@@ -1,9 +1,9 @@
-"""The audit of pins against a server of OSV's protocol: what it asks, finds, and cannot know."""
+"""The audit of pins against a server of the registry's protocol: what it finds, and cannot know."""
 
 import json
 import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,20 +15,27 @@ alpha==1.0 \\
 beta-b==2.0.post1 ; python_version < "4" \\
     --hash=sha256:11
 """
-KNOWN = {("alpha", "1.0"): ["GHSA-1", "PYSEC-2"]}
+PINS = [("alpha", "1.0"), ("beta-b", "2.0.post1")]
+BAD = [
+    {"id": "PYSEC-2", "aliases": ["CVE-2", "GHSA-2"], "withdrawn": None},
+    {"id": "GHSA-1", "aliases": []},
+    {"id": "GHSA-0", "aliases": [], "withdrawn": "2020-01-01T00:00:00Z"},
+]
+
+
+def told(version, *vulnerabilities):
+    return {"info": {"version": version}, "vulnerabilities": list(vulnerabilities)}
 
 
 @contextmanager
-def osv(answer):
-    """A server that gives `answer` to the pins of a request."""
+def registry(answers, status=200):
+    """A server that gives the `answers` to paths, and to others that there is nothing."""
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            asked = [(one["package"]["name"], one["version"]) for one in body["queries"]]
-            assert {one["package"]["ecosystem"] for one in body["queries"]} == {"PyPI"}
-            data = json.dumps(answer(asked)).encode()
-            self.send_response(200 if self.path == "/v1/querybatch" else 404)
+        def do_GET(self):
+            found = answers.get(self.path.strip("/").removesuffix("/json"))
+            data = json.dumps(found).encode()
+            self.send_response(404 if found is None else status)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -36,7 +43,7 @@ def osv(answer):
         def log_message(self, format, *args):  # noqa: A002 - the name that it is called by
             """Say nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
@@ -46,39 +53,54 @@ def osv(answer):
             thread.join()
 
 
-def told(asked):
-    return {
-        "results": [
-            {"vulns": [{"id": one, "modified": ""} for one in KNOWN[pin]]} if pin in KNOWN else {}
-            for pin in asked
-        ]
-    }
-
-
 def test_pins_are_read_whatever_stands_behind_them():
-    assert audit.pins([LOCK, LOCK]) == [("alpha", "1.0"), ("beta-b", "2.0.post1")]
+    assert audit.pins([LOCK, LOCK]) == PINS
 
 
-def test_every_lock_has_pins_and_the_list_of_accepted_ones_reads():
-    for lock in audit.LOCKS:
-        assert audit.pins([(audit.ROOT / lock).read_text()])
+def test_every_lock_of_the_project_is_read_and_has_pins():
+    locks = {
+        str(path.relative_to(audit.ROOT))
+        for folder in (".", "deploy", "benchmarks", "tests")
+        for path in (audit.ROOT / folder).glob("*.lock")
+    }
+    assert set(audit.LOCKS) == locks
+    assert all(audit.pins([(audit.ROOT / lock).read_text()]) for lock in audit.LOCKS)
     assert all(audit.accepted(audit.ACCEPTED.read_text()).values())
 
 
-def test_what_is_known_of_a_pin_is_told_unless_it_is_accepted():
-    asked = audit.pins([LOCK])
-    with osv(told) as service:
-        assert audit.report(service, asked, {}) == (
+def test_what_is_known_of_a_pin_is_told_unless_it_is_withdrawn_or_accepted():
+    with registry({"alpha/1.0": told("1.0", *BAD), "beta-b/2.0.post1": told("2.0.post1")}) as at:
+        assert audit.report(at, PINS, {}) == (
             audit.FOUND,
-            ["audit: alpha 1.0: GHSA-1, PYSEC-2", "audit: 1 of 2 pins are vulnerable"],
+            [
+                "audit: alpha 1.0: GHSA-1",
+                "audit: alpha 1.0: PYSEC-2",
+                "audit: 2 of 2 pins checked, 2 open",
+            ],
         )
-        code, lines = audit.report(service, asked, {"GHSA-1": "not used"})
+        code, lines = audit.report(at, PINS, {"GHSA-1": "not used"})
         assert (code, lines[0]) == (audit.FOUND, "audit: alpha 1.0: PYSEC-2")
-        excused = audit.accepted("# why\nGHSA-1 not used\nPYSEC-2 of another platform\n")
-        assert audit.report(service, asked, excused) == (
+        excused = audit.accepted("# why\nGHSA-1 not used\nCVE-2 of another platform\n")
+        assert audit.report(at, PINS, excused) == (
             audit.CLEAN,
-            ["audit: 2 pins, no open vulnerability, 2 accepted"],
+            ["audit: 2 of 2 pins checked, 0 open, 2 accepted"],
         )
+
+
+def test_a_registry_that_tells_of_the_newest_versions_alone_checks_those_and_names_the_others():
+    with registry({"alpha": told("1.0"), "beta-b": told("2.1", *BAD)}) as at:
+        assert audit.report(at, PINS, {}) == (
+            audit.UNKNOWN,
+            [
+                "audit: 1 of 2 pins checked, 0 open",
+                "audit: NOT CHECKED, the registry tells of newer versions only: beta-b 2.0.post1",
+            ],
+        )
+
+
+def test_what_is_open_outweighs_what_is_not_known():
+    with registry({"alpha": told("1.0", *BAD)}) as at:
+        assert audit.report(at, PINS, {})[0] == audit.FOUND
 
 
 def test_an_acceptance_without_a_reason_is_refused():
@@ -88,21 +110,26 @@ def test_an_acceptance_without_a_reason_is_refused():
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        lambda asked: {},
-        lambda asked: {"results": []},
-        lambda asked: [],
-        lambda asked: {"results": 1},
-    ],
+    [{}, [], {"info": {"version": "1.0"}}, told("1.0") | {"vulnerabilities": 1}],
 )
-def test_a_server_that_does_not_answer_calls_nothing_clean(answer):
-    with osv(answer) as service:
-        code, [line] = audit.report(service, audit.pins([LOCK]), {})
+def test_a_registry_of_another_protocol_calls_nothing_clean(answer):
+    with registry({"alpha/1.0": answer}) as at:
+        code, [line] = audit.report(at, PINS, {})
     assert code == audit.UNKNOWN
     assert line.startswith("audit: NOTHING WAS CHECKED")
 
 
-def test_a_server_that_is_not_there_calls_nothing_clean():
-    code, [line] = audit.report("http://127.0.0.1:1", audit.pins([LOCK]), {})
+def test_a_registry_that_fails_calls_nothing_clean():
+    with registry({"alpha/1.0": told("1.0")}, status=500) as at:
+        code, [line] = audit.report(at, PINS, {})
+    assert (code, "NOTHING WAS CHECKED" in line) == (audit.UNKNOWN, True)
+
+
+def test_a_registry_that_is_not_there_calls_nothing_clean():
+    code, [line] = audit.report("http://127.0.0.1:1", PINS, {})
     assert code == audit.UNKNOWN
     assert "http://127.0.0.1:1 gave no vulnerability data" in line
+
+
+def test_the_registry_is_the_one_that_uv_installs_from():
+    assert audit.default_registry().endswith("/pypi")
