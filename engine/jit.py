@@ -22,6 +22,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
 from engine.digest import engine_digest
+from engine.kernel import Kernel
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _A = TypeVar("_A")
@@ -36,7 +37,7 @@ def kernel(function: _F) -> _F:
     ``error_model="numpy"`` makes a division by zero an infinity instead of an
     exception, because a kernel never raises: it returns a status.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return _compiled(function)
 
 
 def inlined(function: _F) -> _F:
@@ -45,7 +46,16 @@ def inlined(function: _F) -> _F:
     There LLVM sees that arrays which the outermost kernel has `borrowed` need no counting,
     and a call's dozens of arguments (seven an array) disappear.
     """
-    return numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function)  # type: ignore[no-any-return]
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: _F, **options: Any) -> _F:
+    if numba.config.DISABLE_JIT:
+        return function
+    numpys = {"nopython": True, "nogil": True, "error_model": "numpy"}
+    made = Kernel(function, targetoptions={**numpys, **options})
+    made.enable_caching()
+    return made  # type: ignore[return-value]
 
 
 def float_from_bits(bits: int) -> float:
