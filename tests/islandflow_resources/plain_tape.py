@@ -4,6 +4,8 @@ An independent source for the tests of files, loaders and replay: every second i
 itself, so however it is advanced it says the same.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from contracts.control import SECOND_NS
@@ -29,7 +31,12 @@ def plain_spec(symbols=2, seconds=420, start_s=120, **changes):
 
 
 class PlainTape:
-    """Events of a spec and a seed; see ``engine.tapes.market.api.MarketTape``."""
+    """Events of a spec and a seed; see ``engine.tapes.market.api.MarketTape``.
+
+    A second is drawn once a session and kept, but for a tape that `forgets`.
+    """
+
+    forgets = False
 
     def __init__(self, spec, seed, density=3):
         self.spec, self.seed, self.density = spec, seed, density
@@ -104,62 +111,67 @@ class PlainTape:
         return Batch(start, until_ns, streams, labels, states, focus, [()] * len(minutes))
 
     def _second(self, ns):
-        counts = {name: share * self.density for name, share in SHARES.items()}
-        rng = np.random.default_rng([self.seed, ns // SECOND_NS])
-        total = sum(counts.values())
-        ts = np.sort(rng.integers(ns, ns + SECOND_NS, total))
-        ingest = ts + rng.integers(0, 1_000_000, total)
-        # Ties in time have no order of receipt but that of their numbers.
-        seq = (ns // SECOND_NS % 100_000) * ROOM + np.arange(1, total + 1)
-        kinds = rng.permutation(np.repeat(np.arange(4), list(counts.values())))
-        streams = {}
-        for kind, name in enumerate(STREAMS):
-            rows = kinds == kind
-            key = {"ts_ns": ts[rows], "ingest_ns": ingest[rows], "seq": seq[rows]}
-            streams[name] = key | self._values(name, counts[name], rng)
-        labels = self._labels(ns, seq, kinds)
+        draw = _drawn.__wrapped__ if self.forgets else _drawn
+        sizes = len(self.spec.universe), len(self.contracts)
+        streams, labels = draw(*sizes, self.seed, self.density, ns)
+        if len(labels["seq"]) and ns % (60 * SECOND_NS) == 0:
+            self._bursts.append(ns)
+            burst_id = labels["burst_id"].copy()
+            burst_id[0] = len(self._bursts)
+            labels = labels | {"burst_id": burst_id}
         return streams, labels
 
-    def _values(self, name, count, rng):
-        def whole(low, high, kind=np.int32):
-            return rng.integers(low, high, count).astype(kind)
 
-        symbols, contracts = len(self.spec.universe), len(self.contracts)
-        bid = whole(100, 50_000) * 100
-        quote = {"bid_ticks": bid, "ask_ticks": bid + 100}
-        quote |= {"bid_size": whole(1, 500), "ask_size": whole(1, 500)}
-        trade = {"price_ticks": bid, "size": whole(1, 900)}
-        venue = {"exchange": whole(0, 6, np.int8), "condition": whole(0, 4, np.int8)}
-        if name == "equity_quotes":
-            return {"symbol": whole(0, symbols)} | quote
-        if name == "equity_prints":
-            off, about = venue["exchange"] > 3, np.zeros(count, np.int64)
-            return (
-                {"symbol": whole(0, symbols)}
-                | trade
-                | venue
-                | {
-                    "off_exchange": off,
-                    "ref_seq": about,
-                }
-            )
-        contract = {"contract": whole(0, contracts)}
-        if name == "option_nbbo":
-            return contract | quote | {"iv_ppm": whole(100_000, 900_000)}
-        return contract | trade | venue
+@lru_cache(maxsize=2_048)
+def _drawn(symbols, contracts, seed, density, ns):
+    """Events of a second and the labels of its prints, to be read only."""
+    counts = {name: share * density for name, share in SHARES.items()}
+    rng = np.random.default_rng([seed, ns // SECOND_NS])
+    total = sum(counts.values())
+    ts = np.sort(rng.integers(ns, ns + SECOND_NS, total))
+    ingest = ts + rng.integers(0, 1_000_000, total)
+    # Ties in time have no order of receipt but that of their numbers.
+    seq = (ns // SECOND_NS % 100_000) * ROOM + np.arange(1, total + 1)
+    kinds = rng.permutation(np.repeat(np.arange(4), list(counts.values())))
+    streams = {}
+    for kind, name in enumerate(STREAMS):
+        rows = kinds == kind
+        key = {"ts_ns": ts[rows], "ingest_ns": ingest[rows], "seq": seq[rows]}
+        streams[name] = key | _values(name, counts[name], (symbols, contracts), rng)
+    return streams, _labels(seq, kinds)
 
-    def _labels(self, ns, seq, kinds):
-        is_print = (kinds == 1) | (kinds == 3)
-        count = int(is_print.sum())
-        labels = {column.name: np.zeros(count, np.int64) for column in PRINT_LABELS.columns}
-        labels["seq"] = seq[is_print]
-        labels["stream"] = (kinds[is_print] == 3).astype(np.int8)
-        labels["actor"], labels["side"] = np.zeros(count, np.int8), np.ones(count, np.int8)
-        labels["is_open"] = np.ones(count, np.bool_)
-        if count and ns % (60 * SECOND_NS) == 0:
-            self._bursts.append(ns)
-            labels["burst_id"][0] = len(self._bursts)
-        return labels
+
+def _values(name, count, sizes, rng):
+    def whole(low, high, kind=np.int32):
+        return rng.integers(low, high, count).astype(kind)
+
+    symbols, contracts = sizes
+    bid = whole(100, 50_000) * 100
+    quote = {"bid_ticks": bid, "ask_ticks": bid + 100}
+    quote |= {"bid_size": whole(1, 500), "ask_size": whole(1, 500)}
+    trade = {"price_ticks": bid, "size": whole(1, 900)}
+    venue = {"exchange": whole(0, 6, np.int8), "condition": whole(0, 4, np.int8)}
+    if name == "equity_quotes":
+        return {"symbol": whole(0, symbols)} | quote
+    if name == "equity_prints":
+        off, about = venue["exchange"] > 3, np.zeros(count, np.int64)
+        about_it = {"off_exchange": off, "ref_seq": about}
+        return {"symbol": whole(0, symbols)} | trade | venue | about_it
+    contract = {"contract": whole(0, contracts)}
+    if name == "option_nbbo":
+        return contract | quote | {"iv_ppm": whole(100_000, 900_000)}
+    return contract | trade | venue
+
+
+def _labels(seq, kinds):
+    is_print = (kinds == 1) | (kinds == 3)
+    count = int(is_print.sum())
+    labels = {column.name: np.zeros(count, np.int64) for column in PRINT_LABELS.columns}
+    labels["seq"] = seq[is_print]
+    labels["stream"] = (kinds[is_print] == 3).astype(np.int8)
+    labels["actor"], labels["side"] = np.zeros(count, np.int8), np.ones(count, np.int8)
+    labels["is_open"] = np.ones(count, np.bool_)
+    return labels
 
 
 def _open(profile):

@@ -21,6 +21,7 @@ from tests.islandflow_resources.tape_tampering import (
     written,
 )
 
+DENSITY = 1
 FILES = (*TAPE_FILES, MANIFEST, PROVENANCE, *LABEL_FILES)
 TEXTS = [
     (name, column.name)
@@ -32,9 +33,9 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    """A tape that nobody has touched."""
+    """A tape that nobody has touched; every test here reads it whole, so it is a thin one."""
     root = tmp_path_factory.mktemp("sound") / "root"
-    return root, written(root).manifest.tape_id
+    return root, written(root, density=DENSITY).manifest.tape_id
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def copy(sound, tmp_path):
 
 
 def again(snapshot):
-    return PlainTape(snapshot.spec, snapshot.seed_bundle.root_seed)
+    return PlainTape(snapshot.spec, snapshot.seed_bundle.root_seed, DENSITY)
 
 
 def test_a_tape_that_nobody_touched_is_sound(copy):
@@ -54,7 +55,7 @@ def test_a_tape_that_nobody_touched_is_sound(copy):
     assert proved.manifest == copy.manifest
     assert proved.snapshot.spec == plain_spec()
     total = proved.manifest.replay_plan.event_count
-    assert total == 13 * 3 * 420
+    assert total == 13 * DENSITY * 420
     assert done[-1] == (total, total)
 
 
@@ -74,14 +75,12 @@ def test_any_flipped_byte_of_any_file_is_found(copy, name):
     path = copy.path(name)
     data = path.read_bytes()
     draw = random.Random(name)
-    places = {0, len(data) - 1, *(draw.randrange(len(data)) for _ in range(6))}
+    places = {0, len(data) - 1, *(draw.randrange(len(data)) for _ in range(3))}
     for place in sorted(places):
         flipped = bytes([data[place] ^ 1 << draw.randrange(8)])
         path.write_bytes(data[:place] + flipped + data[place + 1 :])
         error = refusal(copy)
         assert name in str(error), f"byte {place}"
-    path.write_bytes(data)
-    assert verify_tape(local_place(copy.tape))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != MANIFEST])
