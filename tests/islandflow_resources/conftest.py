@@ -36,12 +36,33 @@ def migrated_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def migrated_name(postgres_server):
+    """Name of a PostgreSQL database with all tables and no row; nobody is connected to it."""
+    name = postgres_server.create_database()
+    made = Database(postgres_server.url(name))
+    made.migrate()
+    made.dispose()
+    return name
+
+
 @pytest.fixture
-def database(database_url, migrated_file):
+def migrated_url(postgres_server, migrated_name):
+    """A fresh PostgreSQL database with all tables and no row."""
+    name = postgres_server.create_database(like=migrated_name)
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, tmp_path):
     """An empty, migrated database of each kind."""
-    if database_url.startswith("sqlite"):
-        shutil.copy(migrated_file, database_url.removeprefix("sqlite:///"))
-    made = Database(database_url)
+    if request.param == "postgres":
+        url = request.getfixturevalue("migrated_url")
+    else:
+        path = shutil.copy(request.getfixturevalue("migrated_file"), tmp_path / "islandflow.db")
+        url = f"sqlite:///{path}"
+    made = Database(url)
     made.migrate()
     yield made
     made.dispose()

@@ -48,10 +48,9 @@ def test_neither_threads_nor_memory_change_a_digest(expected, threads, memory_mb
 
 
 def test_a_bucket_and_postgres_give_what_a_folder_and_sqlite_give(
-    expected, s3_bucket, postgres_url
+    expected, s3_bucket, migrated_url
 ):
-    database = Database(postgres_url)
-    database.migrate()
+    database = Database(migrated_url)
     home = Home(S3Store(s3_bucket), database, runtime(), Keyring())
     made = home.trials(home.ready())
     assert digests(made) == expected

@@ -313,8 +313,8 @@ def test_a_save_whose_answer_is_lost_is_found_and_not_taken_for_a_rivals(store):
 
 @pytest.mark.faults
 @pytest.mark.parametrize("rivals", [EVENT_DAY, QUIET], ids=["other", "same"])
-def test_who_is_overtaken_between_reading_and_writing_sees_the_rival(postgres_url, rivals):
-    slow, fast = (ControlLogStore(Database(postgres_url)) for _ in range(2))
+def test_who_is_overtaken_between_reading_and_writing_sees_the_rival(migrated_url, rivals):
+    slow, fast = (ControlLogStore(Database(migrated_url)) for _ in range(2))
     fast.current()
     slow.current()
     waiting = [lambda: save(fast, rivals, 0, 0, by="grace")]
@@ -338,12 +338,12 @@ def test_who_is_overtaken_between_reading_and_writing_sees_the_rival(postgres_ur
 
 
 @pytest.mark.faults
-def test_eight_writers_lose_no_revision_and_write_none_twice(database_url, store):
+def test_eight_writers_lose_no_revision_and_write_none_twice(store):
     writers, saves = 8, 20
     conflicts = []
 
     def write(number):
-        own = ControlLogStore(Database(database_url))
+        own = ControlLogStore(Database(store.database.url))
         pause = random.Random(number)
         done = []
         while len(done) < saves:

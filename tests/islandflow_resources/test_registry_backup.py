@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import shutil
 import tarfile
 from datetime import UTC, datetime
 
@@ -22,11 +23,20 @@ from tests.graph import finished_home, graph_of
 from tests.islandflow_resources.registry_rows import ROWS, all_rows, insert_rows, rows_of_revision
 
 
-@pytest.fixture
-def database(tmp_path):
-    """A registry with awkward values in every table."""
-    made = Database(f"sqlite:///{tmp_path}/from.db")
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A file of a registry with awkward values in every table; copy it."""
+    path = tmp_path_factory.mktemp("filled") / "from.db"
+    made = Database(f"sqlite:///{path}")
     insert_rows(made)
+    made.dispose()
+    return path
+
+
+@pytest.fixture
+def database(filled, tmp_path):
+    """A registry with awkward values in every table."""
+    made = Database(f"sqlite:///{shutil.copy(filled, tmp_path)}")
     yield made
     made.dispose()
 
@@ -126,8 +136,10 @@ def test_a_database_with_rows_is_refused_and_left_alone(database, target, tmp_pa
     assert all_rows(target) == before
 
 
-def test_an_empty_database_of_a_newer_revision_than_the_backup_is_refused(target, tmp_path):
-    path = _older_backup(tmp_path, "0001")
+def test_an_empty_database_of_a_newer_revision_than_the_backup_is_refused(
+    database, target, tmp_path
+):
+    path = _older_backup(database, tmp_path, "0001")
     target.migrate()
     with pytest.raises(ContractError) as caught:
         restore(target, path)
@@ -135,8 +147,10 @@ def test_an_empty_database_of_a_newer_revision_than_the_backup_is_refused(target
 
 
 @pytest.mark.parametrize("revision", _REVISIONS)
-def test_a_backup_of_any_older_revision_is_restored_and_migrated(target, tmp_path, revision):
-    restore(target, _older_backup(tmp_path, revision))
+def test_a_backup_of_any_older_revision_is_restored_and_migrated(
+    database, target, tmp_path, revision
+):
+    restore(target, _older_backup(database, tmp_path, revision))
     assert f"at revision {HEAD}" in target.check()
     expected = {
         name: rows if name in rows_of_revision(revision) else [] for name, rows in ROWS.items()
@@ -170,13 +184,10 @@ def test_no_backup_takes_the_place_of_another(database, tmp_path):
     assert (tmp_path / "a.tar.gz").read_bytes() == b"mine"
 
 
-def _older_backup(folder, revision):
+def _older_backup(source, folder, revision):
     """A backup as an islandflow of that revision would have written it."""
     path = folder / "new.tar.gz"
-    source = Database(f"sqlite:///{folder}/older.db")
-    insert_rows(source)
     back_up(source, path)
-    source.dispose()
     with tarfile.open(path) as tar:
         lines = {one.name: tar.extractfile(one).read() for one in tar.getmembers()}
     body = json.loads(lines["manifest.json"])["body"]

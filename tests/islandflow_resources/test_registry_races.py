@@ -157,12 +157,12 @@ def test_a_crash_before_the_commit_leaves_nothing_and_a_repeat_completes(registr
     check_whole(registry, "champion", of([1]))
 
 
-def test_a_process_killed_after_any_statement_leaves_nothing_or_all(database_url, registry):
-    forked = multiprocessing.get_context("fork")
+def test_a_process_killed_after_any_statement_leaves_nothing_or_all(registry):
+    forked, url = multiprocessing.get_context("fork"), registry.database.url
     for statement in range(1, 8):
         number = statement
         registry.database.dispose()
-        child = forked.Process(target=promote_until_killed, args=(database_url, number, statement))
+        child = forked.Process(target=promote_until_killed, args=(url, number, statement))
         child.start()
         child.join()
         if child.exitcode == 0:
