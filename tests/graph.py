@@ -3,9 +3,8 @@
 A `Graph` is a home with its persistent instance; `Graph.run` runs a job, ``research`` by default,
 as Dagster does. Opening an instance and a first run cost seconds: both are made once a session and
 copied. Homes lie in memory where the system has a place for that: Dagster's SQLite files sync at
-every event, and no test here is about a power cut. And Dagster makes an engine for every question
-that it asks of such a file, with all statements to compile again, and reads all its migrations for
-every run: half of a small run's time. Here a file has one engine, and they are read once.
+every event, and no test here is about a power cut. How they are asked stands in
+tests/dagster_files.py.
 """
 
 from __future__ import annotations
@@ -18,19 +17,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import numba
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from dagster._core.storage.event_log.sqlite import sqlite_event_log
-from dagster._core.storage.runs.sqlite import sqlite_run_storage
-from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import NullPool
 
 import engine.jit  # noqa: F401 - settles where this session's kernels lie, before any home could
 from contracts.scenario import ScenarioSpec, scenario_from
@@ -40,6 +32,7 @@ from islandflow_jobs import registration
 from islandflow_jobs.instance import open_instance
 from islandflow_resources.process_environment import process_environment
 from islandflow_resources.resource_set import ResourceSet
+from tests.dagster_files import connections_kept
 
 KERNELS = Path(str(numba.config.CACHE_DIR)).parent
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -78,34 +71,6 @@ CROSSOVER = {
     "params": {},
     "risk": {"sizing": {"type": "percent_equity", "percent": 100}},
 }
-
-
-@lru_cache(maxsize=16)
-def _engine(url: str, waits_s: float) -> Engine:
-    return create_engine(url, poolclass=NullPool, connect_args={"timeout": waits_s})
-
-
-def _engine_of(url: str, poolclass: object, connect_args: Mapping[str, float] = {}) -> Engine:
-    """The engine of a file of Dagster; it pools nothing, so it may outlive the file."""
-    assert poolclass is NullPool
-    return _engine(url, connect_args.get("timeout", 5.0))
-
-
-_read_scripts = ScriptDirectory.from_config
-_scripts: dict[str | None, ScriptDirectory] = {}
-
-
-def _scripts_of(config: Config) -> ScriptDirectory:
-    """The migrations of a folder, which nothing changes while tests run."""
-    place = config.get_main_option("script_location")
-    if place not in _scripts:
-        _scripts[place] = _read_scripts(config)
-    return _scripts[place]
-
-
-ScriptDirectory.from_config = staticmethod(_scripts_of)
-for _storage in (sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
-    vars(_storage)["create_engine"] = _engine_of
 
 
 def market(document: Mapping[str, Any], **changes: Any) -> ScenarioSpec:
@@ -246,6 +211,7 @@ def open_graph(home: Path) -> Iterator[Graph]:
     resources = ResourceSet.from_environment({"ISLANDFLOW_HOME": str(home)})
     link_kernels(home)
     with ExitStack() as stack:
+        stack.enter_context(connections_kept(home))
         stack.enter_context(_environment(process_environment(resources.settings)))
         instance = stack.enter_context(open_instance(resources.settings))
         stack.callback(resources.database.dispose)
