@@ -26,7 +26,7 @@ IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
 
-.PHONY: help setup demo ui test check lint format test-python chromium ci-journey compose-journey audit bench faults fuzz studies frontend lock clean
+.PHONY: help setup demo ui test check quick lint format test-python chromium ci-journey compose-journey audit bench faults fuzz studies frontend lock clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target text; do
@@ -75,8 +75,11 @@ QUICK := tests/architecture tests/contracts tests/islandflow_resources/test_sett
 	tests/islandflow_resources/test_folder_store.py tests/islandflow_jobs/test_commands.py \
 	tests/islandflow_assets/test_presentation.py tests/test_tutorial.py
 
-check: setup lint ## format, lint, types and a quick subset of the tests, before a commit
-	@$(BIN)/pytest -q -n $(WORKERS) $(QUICK)
+check: setup ## format, lint, types and a quick subset of the tests beside them, before a commit
+	@$(MAKE) -j2 --output-sync=target lint quick
+
+quick: setup
+	@$(BIN)/pytest -q $(QUICK)
 
 lint: setup ## format, lint and types, changing nothing
 	@$(BIN)/ruff format --check .
@@ -93,6 +96,7 @@ test-python: setup ## all tests, on WORKERS processes (2)
 	for attempt in 1 2 3; do
 		if $(BIN)/pytest -q $(ALONE); then exit 0; fi
 		echo "test: attempt $$attempt at $(ALONE) failed" >&2
+		cat "$${TMPDIR:-/tmp}/ray-last-words.txt" 2>/dev/null >&2 || true
 	done
 	exit 1
 

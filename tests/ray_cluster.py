@@ -2,7 +2,8 @@
 
 Run as a script this file is the process that owns the cluster and ends it when its input closes;
 `run_ray_cluster` starts and directs that process. What runs on the cluster is
-``islandflow_resources.ray_executor``.
+``islandflow_resources.ray_executor``. Ray may end the process that drives a cluster without a word:
+then the owner leaves the ends of Ray's logs as a file `LAST_WORDS` in the folder for such files.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +28,9 @@ NODES = 2
 _ROOT = Path(__file__).resolve().parents[1]
 _STORE_BYTES = 80 << 20
 _END_S = 20.0
+_END = "end\n"
+LAST_WORDS = "ray-last-words.txt"
+_LINES = 40
 
 
 @dataclass
@@ -48,13 +53,12 @@ class RayCluster:
     folder: Path
     owner: subprocess.Popen[str]
 
-    def kill_worker_node(self) -> str:
-        """End the last node at once, as a loss of power would; its id."""
-        node_id, raylet = self.raylets.popitem()
+    def kill_node(self, node_id: str) -> None:
+        """End a node's raylet and its workers at once, as a loss of power would."""
+        raylet = self.raylets.pop(node_id)
         for pid in (raylet, *_children(raylet)):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return node_id
 
     def kill(self) -> None:
         """End all of it at once, head and nodes."""
@@ -122,7 +126,9 @@ def _end(owner: subprocess.Popen[str]) -> None:
     """Close the owner's input and wait; whatever of its session is left is killed."""
     assert owner.stdin is not None
     assert owner.stdout is not None
-    owner.stdin.close()
+    with suppress(BrokenPipeError):  # of an owner that was killed with its cluster
+        owner.stdin.write(_END)
+        owner.stdin.close()
     with suppress(subprocess.TimeoutExpired):
         owner.wait(_END_S)
     _kill_session(owner.pid)
@@ -187,11 +193,25 @@ def _own(port: int) -> None:
     nodes = [cluster.add_node(**options, **head)]
     nodes += [cluster.add_node(**options) for _ in range(NODES - 1)]
     _say(nodes)
-    for _ in sys.stdin:
+    asked = iter(sys.stdin.readline, _END)
+    for line in asked:
+        if not line:
+            _keep_last_words(Path(os.environ["RAY_TMPDIR"]))
+            break
         _say([cluster.add_node(**options)])
     cluster.shutdown()
     # Whoever started us may be gone and have left its folder behind.
     shutil.rmtree(os.environ["RAY_TMPDIR"], ignore_errors=True)
+
+
+def _keep_last_words(folder: Path) -> None:
+    """What Ray's processes and drivers said last, where it outlives the cluster."""
+    told = [
+        f"== {path.name}\n{''.join(path.read_text('utf-8', 'replace').splitlines(True)[-_LINES:])}"
+        for name in ("raylet*", "gcs_server*", "*agent*", "python-core-driver*")
+        for path in sorted(folder.glob(f"ray/session_2*/logs/{name}"))
+    ]
+    (Path(tempfile.gettempdir()) / LAST_WORDS).write_text("\n".join(told), "utf-8")
 
 
 def _say(nodes) -> None:
