@@ -5,7 +5,7 @@ of no concern. The markets made of these draws are in tests/oracles/paths.py.
 """
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 
 from scipy.special import ndtri
 
@@ -18,6 +18,7 @@ WEYL_1 = 0xBB67AE85
 HALVES = 2**54
 
 
+@lru_cache(maxsize=16)  # both lanes of a block are asked for, one soon after the other
 def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
     """Return the four output words of one block."""
     k0, k1 = key
