@@ -122,6 +122,14 @@ def token_soup(draw):
     return draw(st.sampled_from(["", "{", '{"a":'])) + soup
 
 
+def readable(documents):
+    """Texts most of which a parser reads: mutated, mangled, any values. The rest is in `inputs`."""
+    document = st.sampled_from(documents)
+    changed = document.flatmap(mutated).map(json.dumps)
+    text = document.flatmap(lambda one: mangled(json.dumps(one, indent=1)))
+    return st.one_of(changed, changed, changed, text, values.map(json.dumps))
+
+
 def inputs(documents):
     """Bytes that someone may hand in: mutated, mangled, soup, nesting, any text, any bytes."""
     document = st.sampled_from(documents)
