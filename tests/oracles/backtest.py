@@ -6,7 +6,6 @@ tests/oracles/expressions.py; scenarios worked out by hand are in test_backtest.
 """
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -317,5 +316,6 @@ def slippage_bps(closes: Sequence[float], t: int, settings: dict) -> float:
     """Slippage with the returns up to bar ``t``: a base and a share of their deviation."""
     first = max(1, t - settings["window_bars"] + 1)
     returns = [1e4 * math.log(closes[u] / closes[u - 1]) for u in range(first, t + 1)]
-    deviation = statistics.pstdev(returns) if len(returns) >= 2 else 0.0
+    mean = math.fsum(returns) / max(1, len(returns))
+    deviation = math.sqrt(math.fsum((r - mean) ** 2 for r in returns) / max(1, len(returns)))
     return settings["base_bps"] + settings["k_vol"] * deviation

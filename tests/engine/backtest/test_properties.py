@@ -174,7 +174,7 @@ def compiles(strategy: Document) -> bool:
     return True
 
 
-@hypothesis_settings(max_examples=150, suppress_health_check=SLOW)
+@hypothesis_settings(max_examples=60, suppress_health_check=SLOW)
 @given(strategies.documents(), strategies.series(), strategies.settings())
 def test_any_strategy_keeps_books_prices_sizes_and_pauses(strategy, columns, flat):
     assume(compiles(strategy))
@@ -320,7 +320,7 @@ def decisions(strategy: Document, columns: strategies.Columns) -> np.ndarray:
     return decided
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(12))
 def test_later_bars_change_no_decision_before_them(seed):
     strategy, columns, _ = busy(seed, LONG)
     _, others, _ = busy(seed + 500, LONG)
