@@ -1,5 +1,7 @@
 """Presets differ as they are named, seed by seed: two samples of twenty by Mann and Whitney."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -47,19 +49,21 @@ def test_a_quiet_range_is_calmer_than_a_retail_chase(samples, place, name):
     assert p < 0.01, f"{name}: p = {p:.2g}, medians {np.median(quiet):.4g}, {np.median(chase):.4g}"
 
 
-def shares(preset, family):
-    """Share of a family among the bursts of twenty minutes, seed by seed."""
+@cache
+def bursts(preset):
+    """Bursts of twenty minutes by family, seed by seed."""
     spec = market_spec(
         ("SPY", "NVDA", "TSLA", "XOM"),
         1200,
         control=control(preset),
         flow={"bursts_per_minute": 20.0, "spacing_s": 10.0, "decoys_per_burst": 0.0},
     )
-    found = []
-    for seed in SEEDS:
-        counts = planned(spec, seed).families()
-        found.append(counts[family] / sum(counts.values()))
-    return np.array(found)
+    return [planned(spec, seed).families() for seed in SEEDS]
+
+
+def shares(preset, family):
+    """Share of a family among the bursts, seed by seed."""
+    return np.array([counts[family] / sum(counts.values()) for counts in bursts(preset)])
 
 
 @pytest.mark.parametrize(
