@@ -1,6 +1,7 @@
 """The oracle of the signals gives the golden files, and what was worked out by hand."""
 
 import math
+from functools import cache
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ def far(found, wanted):
     return np.nanmax(np.abs(found - wanted)) / np.nanmax(np.abs(wanted))
 
 
+@cache
 def made(name):
     of_v1 = {"compat": "v1"} if name == "derivative" else {}
     return SIGNALS[name](golden.grid(), **of_v1)
