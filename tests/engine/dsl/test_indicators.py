@@ -184,7 +184,7 @@ def assert_near(found, right, rtol, atol=0.0):
     assert (off <= allowed).all(), (found, right)
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=80)
 @given(everyday | extreme, windows)
 def test_a_mean_is_the_naive_one(x, n):
     # twice the bits of a double are kept of the largest value that ever passed
@@ -194,7 +194,7 @@ def test_a_mean_is_the_naive_one(x, n):
     )
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=80)
 @given(everyday | extreme, windows)
 def test_an_exponential_mean_is_the_naive_one(x, n):
     # every step rounds relative to the largest value, and a share of that is kept
@@ -202,14 +202,14 @@ def test_an_exponential_mean_is_the_naive_one(x, n):
     assert_near(run("ema", x, n), wanted("ema", x, n), 0.0, 4 * n * EPS * largest)
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=80)
 @given(everyday | extreme, windows)
 def test_a_strength_index_is_the_naive_one(x, n):
     # no step subtracts, so that the errors of the bars only add up
     assert_near(run("rsi", x, n), wanted("rsi", x, n), 6 * EPS * (len(x) + 1))
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=80)
 @given(st.data(), windows)
 def test_a_true_range_is_the_naive_one(data, n):
     rows = [data.draw(everyday | extreme) for _ in range(3)]
@@ -222,7 +222,7 @@ def test_a_true_range_is_the_naive_one(data, n):
     assert_near(run("atr", x, n), wanted("atr", x, n), 0.0, 4 * EPS * (count + 1) * largest)
 
 
-@hypothesis_settings(max_examples=400)
+@hypothesis_settings(max_examples=150)
 @given(everyday | extreme | series(st.floats(allow_infinity=False), prices), windows)
 @example([5e-324, 0.0, 5e-324, 1.5e-323, 1.0, 0.0, 5e-324], 2)
 @example([1.7e308, -1.7e308, 1.7e308, 1.0, 2.0, 4.0], 2)
@@ -231,7 +231,7 @@ def test_a_deviation_is_the_naive_one_to_the_last_bits(x, n):
     assert_near(run("deviation", x, n), wanted("deviation", x, n), 2 * EPS, 5e-324)
 
 
-@hypothesis_settings(max_examples=400)
+@hypothesis_settings(max_examples=150)
 @given(everyday | extreme | series(st.floats(allow_infinity=False), prices), windows)
 @example([5e-324, 0.0, 5e-324, 1.5e-323, 1.0, 0.0, 5e-324], 2)
 @example([1.7e308, -1.7e308, 1.7e308, 1.0, 2.0, 4.0], 3)
@@ -245,7 +245,7 @@ def test_a_slope_is_the_naive_one_to_the_last_bits(x, n):
     assert_near(run("slope", x, n), wanted("slope", x, n), 3 * EPS, 5e-324 + 2.0**-72 * widths)
 
 
-@hypothesis_settings(max_examples=200)
+@hypothesis_settings(max_examples=80)
 @given(everyday | extreme, windows, st.sampled_from(["highest", "lowest", "lag"]))
 def test_extremes_and_lags_are_the_naive_ones(x, n, name):
     np.testing.assert_array_equal(run(name, x, n), wanted(name, x, n))
