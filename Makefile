@@ -140,7 +140,7 @@ $(PEERS): $(STAMP) benchmarks/requirements.lock
 faults: setup ## only the tests that kill, corrupt, stop and race, with 30 kills instead of 3 and outages of 20 s
 	@FAULT_INSTANTS=30 FAULT_OUTAGE_S=20 $(BIN)/pytest -m faults
 
-fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 300
+fuzz: setup ## strategies at random, 20 000 of each kind (FUZZ_EXAMPLES) instead of 150
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-20000} $(BIN)/pytest tests/engine/dsl/test_fuzz.py
 
 studies: setup ## the statistical studies in their long form; rewrites docs/calibration.md, docs/gate.md, docs/market-calibration.md and docs/flow-evaluation.md

@@ -20,7 +20,7 @@ from engine.dsl import compile_strategy, compile_sweep
 from tests.contracts.fixture_files import document, valid_files
 from tests.properties import documents, strategies
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 TABLE = {
     *("DSL_SCHEMA_INVALID", "DSL_PARSE_ERROR", "DSL_UNSUPPORTED_FUN", "DSL_TYPE_ERROR"),
     *("DSL_PARAM_OUT_OF_RANGE", "DSL_STATIC_FAIL"),
