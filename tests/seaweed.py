@@ -82,15 +82,19 @@ def _start_seaweed(folder: Path, *, temporary: bool) -> tuple[Server, list[int]]
     (folder / "data").mkdir(exist_ok=True)
     weed = Path(sys.executable).with_name("weed")
     for attempt in range(3):
-        ports = [free_port() for _ in range(5)]
-        s3, master, volume, filer, admin = ports
+        ports = [free_port() for _ in range(4)]
+        s3, master, volume, filer = ports
         # A bucket takes several volumes; without a bound, free disk decides how many there may be.
-        command = f"""{weed} -logtostderr=true mini -dir={folder / "data"} -ip=127.0.0.1
-            -ip.bind=127.0.0.1 -master.telemetry=false -master.port={master} -volume.port={volume}
-            -filer.port={filer} -s3.port={s3} -admin.port={admin} -s3.port.iceberg=0
-            -s3.port.lance=0 -webdav=false -admin.ui=false -s3.config={folder / "s3.json"}
+        # The parts that a store needs, without the administration that ``mini`` starts beside them;
+        # a lone master that was killed waits as long as an election lasts before it leads again.
+        command = f"""{weed} -logtostderr=true server -filer -s3 -dir={folder / "data"}
+            -ip=127.0.0.1 -ip.bind=127.0.0.1 -master.telemetry=false -master.port={master}
+            -volume.port={volume} -filer.port={filer} -s3.port={s3} -s3.port.iceberg=0
+            -s3.port.lance=0 -s3.config={folder / "s3.json"}
             -s3.allowDeleteBucketNotEmpty=false -s3.autoCreateBucket=false
-            -s3.concurrentUploadLimitMB=128 -volume.max=10000"""
+            -s3.concurrentUploadLimitMB=128 -volume.max=10000 -volume.preStopSeconds=0
+            -master.volumeSizeLimitMB=128 -master.electionTimeout=1s
+            -master.heartbeatInterval=100ms"""
         environment = {"GOMEMLIMIT": "512MiB", "HOME": str(folder)}
         ready = functools.partial(_is_healthy, s3)
         server = Server(command.split(), folder, ready, signal.SIGTERM, signal.SIGKILL, environment)
@@ -108,7 +112,7 @@ def _start_seaweed(folder: Path, *, temporary: bool) -> tuple[Server, list[int]]
 
 def _sockets(ports: list[int]) -> list[str]:
     """What the server leaves in the temporary folder, whatever the environment says."""
-    names = ("s3", "master", "volume", "filer", "admin")
+    names = ("s3", "master", "volume", "filer")
     plain = [f"seaweedfs-{name}-{port}.sock" for name, port in zip(names, ports, strict=True)]
     grpc = [
         f"seaweedfs-{name}-grpc-{port + 10_000}.sock"
