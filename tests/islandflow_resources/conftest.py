@@ -14,8 +14,9 @@ WRITERS = 4
 
 @pytest.fixture(scope="session")
 def writers():
-    """A pool of separate, freshly started processes."""
-    context = multiprocessing.get_context("spawn")
+    """A pool of separate processes, forked from one that has opened nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.islandflow_resources.workers"])
     with ProcessPoolExecutor(WRITERS, mp_context=context) as pool:
         yield pool
 
