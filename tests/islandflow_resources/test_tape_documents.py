@@ -24,7 +24,7 @@ from tests.properties import documents
 def sound(tmp_path_factory):
     """A tape that nobody has touched."""
     root = tmp_path_factory.mktemp("sound") / "root"
-    return root, written(root).manifest.tape_id
+    return root, written(root, density=1).manifest.tape_id
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_whatever_a_document_says_it_is_refused_by_this_project_s_errors(sound, 
     @settings(
         derandomize=True,
         database=None,
-        max_examples=30,
+        max_examples=25,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(documents.inputs([json.loads(original)]), st.booleans())
