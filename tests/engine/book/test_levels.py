@@ -73,10 +73,11 @@ def order(action, side, order_id, price_int, size, flags=LAST):
     return Event(START_NS, action, side, order_id, price_int, size, flags, 0)
 
 
-@pytest.mark.parametrize("count", [1, 3, 10])
 @pytest.mark.parametrize("stream", [well_formed(1, 1500), well_formed(2, 400, snapshot=0)])
-def test_levels_of_a_feed_are_those_of_an_independent_book(stream, count):
-    assert read_rows(stream, count) == wanted_rows(stream, count)
+def test_levels_of_a_feed_are_those_of_an_independent_book(stream):
+    wanted = wanted_rows(stream, 10)
+    for count in (1, 3, 10):
+        assert read_rows(stream, count) == [row[: 3 + 6 * count] for row in wanted]
 
 
 @pytest.mark.parametrize("seed", range(4))
