@@ -128,22 +128,30 @@ def test_the_metadata_of_a_result_is_what_a_person_asks_for(again):
         assert (one.metadata["hits"].value, one.metadata["strategies"].value) == (1, 1)
 
 
-@pytest.mark.parametrize("name", ["equity.parquet", "trades.parquet", "metrics.json"])
-def test_a_damaged_result_is_put_aside_and_made_again_as_it_was(finished, name):
+def test_damaged_results_are_put_aside_and_made_again_as_they_were(finished):
+    """One object of each kind, each of another cell; what is left whole is found again."""
+    names = ("equity.parquet", "trades.parquet", "metrics.json")
     before = finished.objects()
-    [key, *_] = [one for one in before if one.startswith("backtests/") and one.endswith(name)]
-    _damage(finished, key)
+    folders = sorted({key.rpartition("/")[0] for key in before if key.startswith("backtests/")})
+    damaged = {f"{folder}/{name}" for folder, name in zip(folders[:3], names, strict=True)}
+    for key in damaged:
+        _damage(finished, key)
     run = finished.run()
     assert run.success
-    remade = [cell for cell, used in run.metadata(keys.BACKTEST_RESULT, "used_cache").items()
-              if not used]  # fmt: skip
+    used = run.metadata(keys.BACKTEST_RESULT, "used_cache")
     quarantined = run.metadata(keys.BACKTEST_RESULT, "quarantined")
-    assert [cell for cell, moved in quarantined.items() if moved] == remade
-    [cell] = remade
-    assert [one for one in quarantined[cell] if one.endswith(key)]
+    remade = {cell for cell, is_used in used.items() if not is_used}
+    assert remade == {cell for cell, moved in quarantined.items() if moved}
+    assert (len(used), len(remade)) == (4, 3)
+    assert all(
+        sum(key.endswith(one) for key in quarantined[cell] for one in damaged) == 1
+        for cell in remade
+    )
+    moved = {key for cell in remade for key in quarantined[cell]}
+    assert {one for one in damaged if any(key.endswith(one) for key in moved)} == damaged
     after = finished.objects()
     assert {one: after[one] for one in before} == before
-    assert set(after) - set(before) == set(quarantined[cell])
+    assert set(after) - set(before) == moved
 
 
 def test_a_damaged_result_document_is_put_aside_and_made_again(finished):
@@ -163,19 +171,6 @@ def _damage(graph, key):
     path.write_bytes(bytes(data))
 
 
-def test_a_new_strategy_remakes_no_dataset_and_only_its_own_results(finished):
-    database = finished.resources.database
-    registration.register_strategy(database, SLOWER)
-    run = finished.run()
-    assert run.success
-    assert set(run.metadata(keys.SCENARIO_DATASET, "used_cache").values()) == {True}
-    assert set(run.metadata(keys.BACKTEST_RESULT, "used_cache").values()) == {False}
-    assert set(run.metadata(keys.BACKTEST_RESULT, "hits").values()) == {1}
-    assert sorted(row.strategy_id for row in database.results()) == [
-        *(["crossover"] * 4 + ["slower"] * 4)
-    ]
-
-
 def test_strategies_of_one_meaning_share_a_result_and_each_is_named(graph):
     for name in ("a_twin", "twin"):
         registration.register_strategy(graph.resources.database, strategy(id=name, name="The same"))
@@ -188,8 +183,9 @@ def test_strategies_of_one_meaning_share_a_result_and_each_is_named(graph):
         assert set(first) == {"metric", "a_twin", "crossover", "twin"}
 
 
-def test_a_new_strategy_makes_every_result_stale_until_it_is_run(finished):
-    registration.register_strategy(finished.resources.database, SLOWER)
+def test_a_new_strategy_makes_results_stale_and_its_run_only_its_own_and_no_dataset(finished):
+    database = finished.resources.database
+    registration.register_strategy(database, SLOWER)
     assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.FRESH}
     job = build_definitions().resolve_implicit_global_asset_job_def()
     selected = [dg.AssetKey(keys.STRATEGY_SPEC), dg.AssetKey(keys.STRATEGY_IR)]
@@ -198,8 +194,15 @@ def test_a_new_strategy_makes_every_result_stale_until_it_is_run(finished):
     assert (kind, reasons) == (StaleStatus.STALE, ["has a new dependency data version"])
     assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.STALE}
     assert statuses(finished, keys.SCENARIO_DATASET) == {StaleStatus.FRESH}
-    assert finished.run().success
+    run = finished.run()
+    assert run.success
     assert statuses(finished, keys.BACKTEST_RESULT) == {StaleStatus.FRESH}
+    assert set(run.metadata(keys.SCENARIO_DATASET, "used_cache").values()) == {True}
+    assert set(run.metadata(keys.BACKTEST_RESULT, "used_cache").values()) == {False}
+    assert set(run.metadata(keys.BACKTEST_RESULT, "hits").values()) == {1}
+    assert sorted(row.strategy_id for row in database.results()) == [
+        *(["crossover"] * 4 + ["slower"] * 4)
+    ]
 
 
 def test_strategies_that_do_not_fit_are_skipped_and_named(graph):

@@ -1,6 +1,7 @@
 """Sensors of campaigns, tick by tick: what they ask for, never twice, and what they leave alone."""
 
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -29,7 +30,7 @@ from tests.campaign_graph import (
     run_request,
     skip_reason,
 )
-from tests.graph import graph_of
+from tests.graph import graph_of, open_graph
 from tests.islandflow_resources.campaigning import SHUT_GATE
 
 
@@ -111,24 +112,17 @@ def test_a_campaign_that_runs_or_waits_is_not_started_again(bare):
     assert [one.partition_key for one in requests_of(finish(bare)).values()] == [key]
 
 
-def test_campaigns_that_failed_do_not_keep_new_ones_from_starting(bare):
+def test_campaigns_that_failed_keep_no_new_one_from_starting_and_ten_a_night_are_tried_again(bare):
     for number in range(MAX_RUNS + 1):
         key = register(bare, id=f"failed{number}")
         bare.instance.report_run_failed(add_run(bare, key, "campaign"))
-    fresh = register(bare, id="fresh")
-    assert list(requests_of(start(bare))) == [f"campaign:{fresh}"]
-
-
-def test_one_night_asks_for_ten_campaigns_and_the_next_under_other_keys(bare):
-    for number in range(MAX_RUNS + 1):
-        bare.instance.report_run_failed(
-            add_run(bare, register(bare, id=f"failed{number}"), "campaign")
-        )
     tonight = requests_of(finish(bare))
     assert len(tonight) == MAX_RUNS
     later = datetime.now(UTC) + timedelta(days=1)
     assert not tonight.keys() & requests_of(finish(bare, later)).keys()
     assert tonight.keys() == requests_of(finish(bare)).keys()
+    fresh = register(bare, id="fresh")
+    assert list(requests_of(start(bare))) == [f"campaign:{fresh}"]
 
 
 def test_a_run_that_never_ended_is_taken_for_killed_after_a_day(bare):
@@ -221,27 +215,43 @@ def test_a_dry_run_says_what_it_would_promote_and_asks_for_nothing(judged, monke
     assert len(requests_of(winners(judged))) == 1
 
 
-def test_after_a_rollback_by_hand_the_winner_is_not_promoted_again(promoted):
-    other = register(promoted, id="other", seeds="3")
-    assert run_job(promoted, other).success
-    [request] = requests_of(winners(promoted)).values()
-    assert run_request(promoted, request, "promotion").success
-    second = served(promoted)
-    rollback(promoted.resources, "best", to="", reason="it looked better than it was")
-    assert served(promoted) != second
-    assert requests_of(winners(promoted)) == {}
-    assert run_job(promoted, other).success  # a rerun finds the same dossier
-    assert requests_of(winners(promoted)) == {}
+@pytest.fixture(scope="module")
+def home_of_two(tmp_path_factory):
+    """The winner of one campaign served, and another run whose winner nobody has asked for."""
+    home = tmp_path_factory.mktemp("two") / "home"
+    shutil.copytree(promoted_home(), home, symlinks=True)
+    with open_graph(home) as graph:
+        assert run_job(graph, register(graph, id="other", seeds="3")).success
+    return home
 
 
-def test_what_a_person_promoted_and_rolled_back_before_the_tick_stands(promoted):
-    other = register(promoted, id="other", seeds="3")
-    assert run_job(promoted, other).success
-    promote(promoted.resources, other, alias="", reason="", is_override=False, is_dry_run=False)
-    rollback(promoted.resources, "best", to="", reason="by mistake")
-    before = served(promoted)
-    assert requests_of(winners(promoted)) == {}
-    assert served(promoted) == before
+@pytest.fixture
+def two(home_of_two):
+    """A copy of `home_of_two`, and the key of its second campaign."""
+    with graph_of(home_of_two) as graph:
+        [key] = [key for key in graph.instance.get_dynamic_partitions("campaign") if "other" in key]
+        yield graph, key
+
+
+def test_after_a_rollback_by_hand_the_winner_is_not_promoted_again(two):
+    graph, other = two
+    [request] = requests_of(winners(graph)).values()
+    assert run_request(graph, request, "promotion").success
+    second = served(graph)
+    rollback(graph.resources, "best", to="", reason="it looked better than it was")
+    assert served(graph) != second
+    assert requests_of(winners(graph)) == {}
+    assert run_job(graph, other).success  # a rerun finds the same dossier
+    assert requests_of(winners(graph)) == {}
+
+
+def test_what_a_person_promoted_and_rolled_back_before_the_tick_stands(two):
+    graph, other = two
+    promote(graph.resources, other, alias="", reason="", is_override=False, is_dry_run=False)
+    rollback(graph.resources, "best", to="", reason="by mistake")
+    before = served(graph)
+    assert requests_of(winners(graph)) == {}
+    assert served(graph) == before
 
 
 def test_a_campaign_without_an_alias_or_whose_gate_refuses_is_never_promoted(bare):

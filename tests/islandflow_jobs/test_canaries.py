@@ -6,6 +6,7 @@ commands print. Only `islandflow env` prints them, since that is what it is for.
 """
 
 import base64
+import functools
 import gc
 import gzip
 import json
@@ -21,8 +22,10 @@ from islandflow_jobs import registration
 from islandflow_jobs.instance import open_instance
 from islandflow_jobs.serve.access import LOOPBACK, Access
 from islandflow_jobs.serve.app import Serving
+from islandflow_resources import tracked_trials
 from islandflow_resources.alerts import Alert, send, sinks
 from islandflow_resources.resource_set import ResourceSet
+from islandflow_resources.retries import Patience
 from islandflow_resources.settings import SETTINGS, load_settings
 from tests.campaign_graph import run_job
 from tests.graph import Graph, link_kernels
@@ -68,6 +71,9 @@ def environment(services_environment, s3_server, monkeypatch):
     own["ISLANDFLOW_S3_LABELS_SECRET_KEY"] = s3_server.reader_secret_key
     for name, value in own.items():
         monkeypatch.setenv(name, value)
+    # Nobody answers there: of twice ten seconds of attempts every one would say the same.
+    hasty = functools.partial(tracked_trials.track, patience=Patience(total_s=0.5))
+    monkeypatch.setattr(tracked_trials, "track", hasty)
     assert {row.name for row in SETTINGS if row.secret} <= own.keys()
     return own
 
