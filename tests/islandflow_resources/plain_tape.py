@@ -119,7 +119,7 @@ class PlainTape:
             burst_id = labels["burst_id"].copy()
             burst_id[0] = len(self._bursts)
             labels = labels | {"burst_id": burst_id}
-        return streams, labels
+        return {name: dict(columns) for name, columns in streams.items()}, dict(labels)
 
 
 @lru_cache(maxsize=2_048)
@@ -138,7 +138,11 @@ def _drawn(symbols, contracts, seed, density, ns):
         rows = kinds == kind
         key = {"ts_ns": ts[rows], "ingest_ns": ingest[rows], "seq": seq[rows]}
         streams[name] = key | _values(name, counts[name], (symbols, contracts), rng)
-    return streams, _labels(seq, kinds)
+    labels = _labels(seq, kinds)
+    for columns in (*streams.values(), labels):
+        for column in columns.values():
+            column.flags.writeable = False
+    return streams, labels
 
 
 def _values(name, count, sizes, rng):
