@@ -4,7 +4,7 @@ numba compiles every function to the end, also one that only other kernels call,
 result into its callers, where all of it is optimised and turned into machine code again: what is
 called ten levels down, ten times. A `Kernel` keeps two compilations of its function apart. What
 Python calls is numba's own. What kernels call stops before the optimiser and is only linked in:
-no machine code, no cache, no way for Python to call it.
+no machine code, no cache, no way for Python to call it. A kernel does not call itself.
 
 This leans on numba's inside, which pyproject.toml pins to a minor version.
 """

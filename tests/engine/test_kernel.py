@@ -25,7 +25,10 @@ def leaf(place):
 
 @inlined
 def factorial(n):
-    return 1 if n <= 1 else n * factorial(n - 1)
+    product = 1
+    for factor in range(2, n + 1):
+        product *= factor
+    return product
 
 
 @kernel
