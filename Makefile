@@ -21,7 +21,8 @@ endif
 BIN := .venv/bin
 STAMP := .venv/.installed
 PEERS := .venv/.peers
-WORKERS ?= 2
+# One more than the cores of a small machine: groups of tests wait for servers and children.
+WORKERS ?= 3
 IS_311 := import sys; sys.exit(sys.version_info[:2] != (3, 11))
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate
@@ -90,7 +91,7 @@ lint: setup ## format, lint and types, changing nothing
 # runs beside its tests, and they are begun again. A test that fails does so three times.
 ALONE := tests/islandflow_resources/test_ray_executor.py
 
-test-python: setup ## all tests, on WORKERS processes (2)
+test-python: setup ## all tests, on WORKERS processes (3)
 	@$(BIN)/python -m tests.mlflow_server
 	$(BIN)/pytest -n $(WORKERS) --dist loadgroup --durations=10 --durations-min=5 --ignore=$(ALONE)
 	for attempt in 1 2 3; do
