@@ -12,10 +12,13 @@ this module was imported (``islandflow_resources.engine_runtime`` sets it), else
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import llvmlite.binding as llvm
 import numba
 from numba import types
 from numba.core import cgutils
@@ -29,6 +32,12 @@ _A = TypeVar("_A")
 
 _BASE = Path(numba.config.CACHE_DIR or Path(__file__).parent / "__pycache__" / "kernels")
 numba.config.CACHE_DIR = str(_BASE / engine_digest()[:16])
+
+# To count a loop's rounds LLVM may divide 128 bits, on some CPUs only, by a function of the C
+# compiler's runtime. numba does not link it: such a kernel ends the process.
+_RUNTIME = ctypes.CDLL("libgcc_s.so.1" if sys.platform == "linux" else None)
+for _name in ("__divti3", "__modti3", "__udivti3", "__umodti3"):
+    llvm.add_symbol(_name, ctypes.cast(getattr(_RUNTIME, _name), ctypes.c_void_p).value)
 
 
 def kernel(function: _F) -> _F:

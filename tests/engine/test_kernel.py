@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import pytest
+from llvmlite import ir
+from numba import types
 from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
 
 from engine.jit import inlined, kernel
 
@@ -60,6 +64,42 @@ def total(values):
     for value in values:
         found += value
     return found
+
+
+@intrinsic
+def divided(_typing, number, by):
+    """Low halves of the quotients and remainders of -number * 2**64 - number, signed and not."""
+
+    def code(context, builder, signature, args):
+        wide = ir.IntType(128)
+        number, by = (builder.sext(arg, wide) for arg in args)
+        number = builder.neg(builder.or_(builder.shl(number, ir.Constant(wide, 64)), number))
+        results = [
+            builder.trunc(operation(number, by), ir.IntType(64))
+            for operation in (builder.sdiv, builder.srem, builder.udiv, builder.urem)
+        ]
+        return context.make_tuple(builder, signature.return_type, results)
+
+    return types.UniTuple(types.int64, 4)(types.int64, types.int64), code
+
+
+@kernel
+def division(number, by):
+    return divided(number, by)
+
+
+@pytest.mark.parametrize("name", ["__divti3", "__modti3", "__udivti3", "__umodti3"])
+def test_what_llvm_may_call_to_divide_128_bits_is_there(name):
+    assert llvm.address_of_symbol(name)
+
+
+def test_128_bits_are_divided():
+    number, by = 1_234_567_890_123, 987_654_321
+    wide = (number << 64) | number
+    signed, unsigned = divmod(wide, by), divmod((1 << 128) - wide, by)
+    expected = [-signed[0], -signed[1], *unsigned]
+    low = [int(np.uint64(part % 2**64).astype(np.int64)) for part in expected]
+    assert list(division(number, by)) == low
 
 
 def test_a_kernel_that_kernels_call_is_linked_and_not_compiled_for_python():
