@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import numpy as np
@@ -102,6 +103,7 @@ def _made_boards(boards: int, largest: int) -> list[Board]:
 
 
 def _fill_boards(database: Database, boards: Sequence[Board]) -> None:
+    begun = utc_now()
     database.record(
         [
             Artefact(
@@ -113,6 +115,7 @@ def _fill_boards(database: Database, boards: Sequence[Board]) -> None:
                 object_key=f"{board.campaign.folder}/{LEADERBOARD_TABLE}/{board.number}.parquet",
                 rows=INDEXED,
                 recipe={},
+                created_at=begun + timedelta(microseconds=board.number),
             )
             for board in boards
         ]
