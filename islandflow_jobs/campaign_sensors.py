@@ -5,8 +5,8 @@ that a restart, a tick twice or two daemons come to the same requests under the 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import dagster as dg
@@ -28,6 +28,8 @@ MAX_ATTEMPTS = 3
 LONGEST = timedelta(days=1)
 MAX_DOSSIERS = 1_000
 """New dossiers that one tick looks at."""
+LATE, MAX_LATE = timedelta(minutes=10), 100
+"""How old a dossier before the cursor may be to be looked at again, and how many there are."""
 _RUN_KEY = "dagster/run_key"
 _FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -128,17 +130,25 @@ def _fresh(instance: dg.DagsterInstance, after: int | None) -> tuple[int | None,
     """Registered campaigns of the next dossiers after an event, and the last of these events.
 
     A campaign whose newest dossier is older than the cursor has been decided, or waits by name.
+    But of two writers the one whose event has the lower number may be the later to commit, so
+    that the newest dossiers before the cursor are looked at again for a while.
     """
-    wanted = dg.AssetRecordsFilter(dg.AssetKey(keys.PROMOTION_DOSSIER), after_storage_id=after)
-    records = instance.fetch_materializations(wanted, MAX_DOSSIERS, ascending=True).records
+    asset = dg.AssetKey(keys.PROMOTION_DOSSIER)
+    wanted = dg.AssetRecordsFilter(asset, after_storage_id=after)
+    new = instance.fetch_materializations(wanted, MAX_DOSSIERS, ascending=True).records
+    late: Sequence[dg.EventLogRecord] = ()
+    if after is not None:
+        seen = dg.AssetRecordsFilter(asset, before_storage_id=after + 1)
+        late = instance.fetch_materializations(seen, MAX_LATE).records
+    since = (datetime.now(UTC) - LATE).timestamp()
     passed = dict.fromkeys(
         str(record.partition_key)
-        for record in records
+        for record in [*(one for one in late if one.timestamp >= since), *new]
         if record.asset_materialization is not None
         and (record.asset_materialization.tags or {}).get(PASSED_TAG) == "true"
     )
     registered_keys = set(instance.get_dynamic_partitions("campaign")) if passed else set()
-    last = records[-1].storage_id if records else after
+    last = new[-1].storage_id if new else after
     return last, [key for key in passed if key in registered_keys]
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from islandflow_jobs import campaign_sensors
 from islandflow_jobs.campaign_sensors import (
     MAX_ATTEMPTS,
     MAX_RUNS,
@@ -166,6 +167,16 @@ def test_a_winner_is_asked_for_under_every_cursor_until_it_is_served(judged):
     done, last = winners_after(judged, later)
     assert (requests_of(done), json.loads(last)["waiting"]) == ({}, [])
     assert json.loads(last)["after"] == json.loads(cursor)["after"]
+
+
+def test_a_dossier_that_became_visible_after_a_later_event_is_looked_at(judged, monkeypatch):
+    _, cursor = winners_after(judged, None)
+    passed_over = json.dumps({**json.loads(cursor), "waiting": []})
+    asked, later = winners_after(judged, passed_over)
+    assert [one.partition_key for one in requests_of(asked).values()] == [only_campaign(judged)]
+    assert later == cursor
+    monkeypatch.setattr(campaign_sensors, "LATE", timedelta(0))
+    assert requests_of(winners_after(judged, passed_over)[0]) == {}
 
 
 def test_a_dossier_that_comes_after_the_cursor_is_looked_at(promoted):
