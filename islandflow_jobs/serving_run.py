@@ -112,6 +112,8 @@ def promote(
 def sign(resources: ResourceSet, name: str) -> list[str]:
     """Verify the whole chain of a published spec, and then vouch for it with the own key.
 
+    Who did is in the audit log.
+
     Raises
     ------
     ConfigurationError
@@ -121,6 +123,8 @@ def sign(resources: ResourceSet, name: str) -> list[str]:
     """
     resources.engine_runtime.prepare()
     from islandflow_jobs.verify_serving import verify_serving
+    from islandflow_resources.models import AuditEntry
+    from islandflow_resources.promotion import person
     from islandflow_resources.published import read_unsigned
     from islandflow_resources.registry import Registry
     from islandflow_resources.signatures import sign as signed
@@ -130,7 +134,12 @@ def sign(resources: ResourceSet, name: str) -> list[str]:
     serving_id = Registry(database).resolve(name).serving_id
     lines = verify_serving(store, database, resources.engine_runtime, None, serving_id)
     _, document = read_unsigned(store, serving_id)
-    return [*lines, f"signed by {signed(store, keyring, serving_id, document).key_id}"]
+    key_id = signed(store, keyring, serving_id, document).key_id
+    detail = {"key_id": key_id}
+    database.record_audit(
+        AuditEntry(actor=person(), action="sign", subject=serving_id, detail=detail)
+    )
+    return [*lines, f"signed by {key_id}"]
 
 
 def show_key(resources: ResourceSet) -> list[str]:

@@ -126,7 +126,12 @@ def test_what_was_published_before_signatures_is_refused_until_it_is_verified_an
     assert lines[0].startswith("verified ")
     assert lines[-1] == f"signed by {json.loads(whole)['key_id']}"
     assert promoted.resources.store.get(key) == whole
-    assert json.loads("\n".join(serving_run.show(promoted.resources, "best")))["signed_by"]
+    shown = json.loads("\n".join(serving_run.show(promoted.resources, "best")))
+    [entry] = promoted.resources.database.audit("sign")
+    assert (entry.subject, entry.detail) == (
+        shown["serving_id"],
+        {"key_id": shown["signed_by"]},
+    )
 
 
 def test_what_does_not_verify_is_not_signed(promoted):
@@ -136,7 +141,7 @@ def test_what_does_not_verify_is_not_signed(promoted):
     damage(promoted.resources.store, gate_key)
     with pytest.raises(IntegrityError, match="CHAIN_BROKEN"):
         serving_run.sign(promoted.resources, "best")
-    assert signatures_of(promoted) == []
+    assert signatures_of(promoted) == promoted.resources.database.audit("sign") == []
 
 
 def test_another_deployment_trusts_it_once_it_is_told_the_public_key(promoted, tmp_path):
