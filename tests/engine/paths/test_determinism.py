@@ -4,6 +4,7 @@ Against what the bytes should be they are tested in test_agreement.py and test_g
 """
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +25,12 @@ def made(job: tuple[str, int]) -> str:
     return digest(simulate(load({**PLAIN[family], "duration_bars": 5000}), seed))
 
 
-def test_another_process_makes_the_same_bytes():
+@pytest.mark.parametrize("compiled_for", [{}, {"NUMBA_CPU_NAME": "generic"}], ids=["own", "any"])
+def test_another_process_makes_the_same_bytes_also_compiled_for_any_cpu(compiled_for):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.engine.paths.markets"],
         cwd=ROOT,
+        env={**os.environ, **compiled_for},
         capture_output=True,
         text=True,
         check=True,
