@@ -31,11 +31,21 @@ def _settle_kernel_cache() -> None:
 
 def _growth_mb(warm_up: Callable[[], object], action: Callable[[], object]) -> float:
     warm_up()
+    before_mb = settled_mb()
+    action()
+    return peak_mb() - before_mb
+
+
+def settled_mb() -> float:
+    """Resident megabytes of this process; its peak is counted from here on."""
     gc.collect()
     (_PROCESS / "clear_refs").write_text(_RESET_PEAK)
-    before = _resident_kb("VmRSS")
-    action()
-    return (_resident_kb("VmHWM") - before) / 1024
+    return _resident_kb("VmRSS") / 1024
+
+
+def peak_mb() -> float:
+    """The most resident megabytes since `settled_mb`."""
+    return _resident_kb("VmHWM") / 1024
 
 
 def _resident_kb(name: str) -> int:

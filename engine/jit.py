@@ -41,7 +41,7 @@ for _name in ("__divti3", "__modti3", "__udivti3", "__umodti3"):
 
 
 def kernel(function: _F) -> _F:
-    """Compile a kernel: no GIL, cached on disk, strict IEEE arithmetic.
+    """Compile a kernel: no GIL, cached on disk if Python calls it, strict IEEE arithmetic.
 
     ``error_model="numpy"`` makes a division by zero an infinity instead of an
     exception, because a kernel never raises: it returns a status.

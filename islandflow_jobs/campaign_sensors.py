@@ -131,7 +131,8 @@ def _fresh(instance: dg.DagsterInstance, after: int | None) -> tuple[int | None,
 
     A campaign whose newest dossier is older than the cursor has been decided, or waits by name.
     But of two writers the one whose event has the lower number may be the later to commit, so
-    that the newest dossiers before the cursor are looked at again for a while.
+    that the `MAX_LATE` dossiers before the cursor are looked at again for a while: as many as can
+    commit between such two.
     """
     asset = dg.AssetKey(keys.PROMOTION_DOSSIER)
     wanted = dg.AssetRecordsFilter(asset, after_storage_id=after)

@@ -112,7 +112,8 @@ def promote(
 def sign(resources: ResourceSet, name: str) -> list[str]:
     """Verify the whole chain of a published spec, and then vouch for it with the own key.
 
-    Who did is in the audit log.
+    Who did is in the audit log, before the signature is in the store; signed again by the same key,
+    nothing changes.
 
     Raises
     ------
@@ -127,6 +128,7 @@ def sign(resources: ResourceSet, name: str) -> list[str]:
     from islandflow_resources.promotion import person
     from islandflow_resources.published import read_unsigned
     from islandflow_resources.registry import Registry
+    from islandflow_resources.signatures import key_id, signature_key
     from islandflow_resources.signatures import sign as signed
 
     store, database, keyring = resources.store, resources.database, resources.keyring
@@ -134,12 +136,12 @@ def sign(resources: ResourceSet, name: str) -> list[str]:
     serving_id = Registry(database).resolve(name).serving_id
     lines = verify_serving(store, database, resources.engine_runtime, None, serving_id)
     _, document = read_unsigned(store, serving_id)
-    key_id = signed(store, keyring, serving_id, document).key_id
-    detail = {"key_id": key_id}
-    database.record_audit(
-        AuditEntry(actor=person(), action="sign", subject=serving_id, detail=detail)
-    )
-    return [*lines, f"signed by {key_id}"]
+    by = key_id(keyring.public_key())
+    if not store.exists(signature_key(serving_id, by)):
+        entry = AuditEntry(actor=person(), action="sign", subject=serving_id, detail={"key_id": by})
+        database.record_audit(entry)
+    signed(store, keyring, serving_id, document)
+    return [*lines, f"signed by {by}"]
 
 
 def show_key(resources: ResourceSet) -> list[str]:

@@ -1,9 +1,9 @@
-"""`make audit`: every pin of the lock files against the vulnerabilities that the registry knows of.
+"""`make audit`: every pin of the lock files against the vulnerabilities that a registry knows of.
 
-The registry that packages are installed from tells of each version which vulnerabilities are known
-(``GET NAME/VERSION/json``; a mirror may tell of the newest version alone, ``NAME/json``). What it
-does not tell of is counted and named, and not called clean. Vulnerabilities that are accepted stand
-in ``deploy/accepted-vulnerabilities.txt``, an id and the reason a line.
+The registry, `AUDIT_REGISTRY` or uv's default, tells of each version which vulnerabilities are
+known (``GET NAME/VERSION/json``; a mirror may tell of the newest version alone, ``NAME/json``).
+What it does not tell of, or fails to, is counted and named, and not called clean. Vulnerabilities
+that are accepted stand in ``deploy/accepted-vulnerabilities.txt``, an id and the reason a line.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ _DEFAULT_INDEX = re.compile(r"by default: <?(https://[^\s>]+?)/simple")
 Pin = tuple[str, str]
 Known = list[list[str]]
 """Vulnerabilities, each with all the ids it goes by."""
+_NO_ANSWER = (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError)
+"""A registry that is not reached or fails, or does not answer in its protocol."""
 
 
 def pins(texts: Iterable[str]) -> list[Pin]:
@@ -54,12 +57,7 @@ def accepted(text: str) -> dict[str, str]:
 def known(registry: str, pin: Pin) -> Known | None:
     """Vulnerabilities of a pin, or None if the registry does not tell of this version.
 
-    Raises
-    ------
-    OSError
-        The registry is not reached, or fails.
-    KeyError, TypeError, ValueError
-        It does not answer in its protocol.
+    One of `_NO_ANSWER` is raised.
     """
     name, version = pin
     for path in (f"{name}/{version}", name):
@@ -74,15 +72,12 @@ def report(
     registry: str, asked: Sequence[Pin], excused: Mapping[str, str]
 ) -> tuple[int, list[str]]:
     """What to exit with, and what to say."""
-    pool = ThreadPoolExecutor(AT_ONCE)
-    try:
-        answers = list(pool.map(lambda pin: known(registry, pin), asked))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"audit: NOTHING WAS CHECKED: {registry} gave no vulnerability data ({error})"
-        return UNKNOWN, [said]
-    finally:
-        pool.shutdown(cancel_futures=True)
-    told = {pin: found for pin, found in zip(asked, answers, strict=True) if found is not None}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda pin: _told(registry, pin), asked))
+    failures = [answer for answer in answers if isinstance(answer, Exception)]
+    if answers and len(failures) == len(answers):
+        return UNKNOWN, [_nothing(f"{registry} gave no vulnerability data ({failures[0]})")]
+    told = {pin: one for pin, one in zip(asked, answers, strict=True) if isinstance(one, list)}
     untold = [f"{name} {version}" for name, version in asked if (name, version) not in told]
     every = [(pin, ids) for pin, found in told.items() for ids in found]
     still = [(pin, ids[0]) for pin, ids in every if excused.keys().isdisjoint(ids)]
@@ -90,19 +85,36 @@ def report(
     kept = f", {len(every) - len(still)} accepted" if len(every) > len(still) else ""
     lines.append(f"audit: {len(told)} of {len(asked)} pins checked, {len(still)} open{kept}")
     if untold:
-        lines.append(
-            f"audit: NOT CHECKED, the registry tells of newer versions only: {', '.join(untold)}"
-        )
+        failed = f" ({len(failures)} times it failed, {failures[0]})" if failures else ""
+        said = f"the registry tells nothing of these versions{failed}"
+        lines.append(f"audit: NOT CHECKED, {said}: {', '.join(untold)}")
     return FOUND if still else UNKNOWN if untold else CLEAN, lines
 
 
+def _told(registry: str, pin: Pin) -> Known | Exception | None:
+    """`known`, or why there is no answer: the others' answers hold all the same."""
+    try:
+        return known(registry, pin)
+    except _NO_ANSWER as error:
+        return error
+
+
+def _nothing(why: str) -> str:
+    return f"audit: NOTHING WAS CHECKED: {why}"
+
+
 def default_registry() -> str:
-    """Where packages come from unless told otherwise: the sources name no host, but uv does."""
+    """Where uv looks unless told otherwise: the sources name no host, but uv's help does."""
     uv = str(Path(sys.executable).with_name("uv"))
     said = subprocess.run(
         [uv, "help", "pip", "install"], capture_output=True, text=True, check=True
     )
-    found = _DEFAULT_INDEX.search(said.stdout)
+    return registry_of(said.stdout)
+
+
+def registry_of(uv_help: str) -> str:
+    """The registry beside the index that uv's help names as its default."""
+    found = _DEFAULT_INDEX.search(uv_help)
     if found is None:
         raise LookupError("uv's help names no default index: set AUDIT_REGISTRY")
     return f"{found[1]}/pypi"
@@ -123,7 +135,11 @@ def _asked(address: str) -> Any:
 
 def main() -> int:
     """Audit the locks; 0 clean, 1 vulnerable, 3 if some or all could not be checked."""
-    registry = os.environ.get("AUDIT_REGISTRY") or default_registry()
+    try:
+        registry = os.environ.get("AUDIT_REGISTRY") or default_registry()
+    except (OSError, subprocess.CalledProcessError, LookupError) as error:
+        sys.stdout.write(_nothing(f"no registry is known ({error})") + "\n")
+        return UNKNOWN
     asked = pins((ROOT / lock).read_text("utf-8") for lock in LOCKS)
     excused = accepted(ACCEPTED.read_text("utf-8"))
     code, lines = report(registry.rstrip("/"), asked, excused)

@@ -36,7 +36,7 @@ settings.register_profile("islandflow", deadline=None, print_blob=True)
 settings.load_profile("islandflow")
 
 
-# Kernels of books, and those of synthetic sessions, take a minute each to compile: one worker does
+# Kernels of books, and those of synthetic sessions, take long to compile: one worker does
 # it for all tests that need them.
 _GROUPS = {
     "architecture": re.compile(r"tests/architecture/"),  # one worker parses all sources
@@ -80,8 +80,9 @@ def pytest_collection_finish(session):
 
 
 def _compiled_kernels():
-    """Names of the engine's kernels that this process has compiled or loaded."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("engine.")]
+    """Names of the kernels, of the engine or of a test, that this process compiled or loaded."""
+    own = ("engine.", "tests.")
+    modules = [module for name, module in sys.modules.items() if name.startswith(own)]
     for kernel in (value for module in modules for value in vars(module).values()):
         if isinstance(kernel, Dispatcher) and kernel.signatures:
             yield f"{kernel.__module__}.{kernel.__name__}"

@@ -9,6 +9,7 @@ which home is open says tests/graph.py.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -68,33 +69,38 @@ class _File:
 
 _files: dict[tuple[str, float], _File] = {}
 _homes: list[str] = []
+_guard = threading.RLock()
+"""Dagster asks from several threads."""
 
 
 @contextmanager
 def connections_kept(home: Path) -> Iterator[None]:
     """Keep what is connected to files of a home, and close it in the end."""
     inside = f"{os.path.abspath(home)}{os.sep}"
-    _homes.append(inside)
+    with _guard:
+        _homes.append(inside)
     try:
         yield
     finally:
-        _homes.remove(inside)
-        if inside not in _homes:
-            _drop(lambda file: file.path.startswith(inside))
+        with _guard:
+            _homes.remove(inside)
+            if inside not in _homes:
+                _drop(lambda file: file.path.startswith(inside))
 
 
 def _engine_of(url: str, poolclass: object, connect_args: Mapping[str, float] = {}) -> Engine:
     """The engine of a file of Dagster."""
     assert poolclass is NullPool
     key = url, connect_args.get("timeout", 5.0)
-    is_kept = url.removeprefix(_PREFIX).startswith(tuple(_homes))
-    found = _files.get(key)
-    if found is None or found.is_kept != is_kept or not found.stands():
-        if found is not None:
-            found.close()
-        _drop(lambda file: not file.is_kept, leaving=_MAX_ENGINES)
-        found = _files[key] = _File(*key, is_kept)
-    return found.engine
+    with _guard:
+        is_kept = url.removeprefix(_PREFIX).startswith(tuple(_homes))
+        found = _files.get(key)
+        if found is None or found.is_kept != is_kept or not found.stands():
+            if found is not None:
+                found.close()
+            _drop(lambda file: not file.is_kept, leaving=_MAX_ENGINES)
+            found = _files[key] = _File(*key, is_kept)
+        return found.engine
 
 
 def _drop(chosen: Callable[[_File], bool], leaving: int = 0) -> None:

@@ -1,7 +1,7 @@
 """A graph with synthetic markets to run in a test: three symbols, ten minutes, registered.
 
 `Markets` adds to tests/graph.py what the jobs over tapes of the market need. Making a tape takes a
-second once its kernels are compiled, a compilation the better part of a minute.
+second once its kernels are compiled, a compilation much longer.
 """
 
 from __future__ import annotations

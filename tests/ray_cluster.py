@@ -196,7 +196,8 @@ def _own(port: int) -> None:
     asked = iter(sys.stdin.readline, _END)
     for line in asked:
         if not line:
-            _keep_last_words(Path(os.environ["RAY_TMPDIR"]))
+            with suppress(OSError):
+                _keep_last_words(Path(os.environ["RAY_TMPDIR"]))
             break
         _say([cluster.add_node(**options)])
     cluster.shutdown()

@@ -93,7 +93,7 @@ def test_a_registry_that_tells_of_the_newest_versions_alone_checks_those_and_nam
             audit.UNKNOWN,
             [
                 "audit: 1 of 2 pins checked, 0 open",
-                "audit: NOT CHECKED, the registry tells of newer versions only: beta-b 2.0.post1",
+                "audit: NOT CHECKED, the registry tells nothing of these versions: beta-b 2.0.post1",
             ],
         )
 
@@ -101,6 +101,16 @@ def test_a_registry_that_tells_of_the_newest_versions_alone_checks_those_and_nam
 def test_what_is_open_outweighs_what_is_not_known():
     with registry({"alpha": told("1.0", *BAD)}) as at:
         assert audit.report(at, PINS, {})[0] == audit.FOUND
+
+
+@pytest.mark.parametrize("answer", [{}, "not told", told("2.0.post1") | {"vulnerabilities": 1}])
+def test_what_is_open_outweighs_a_registry_that_fails_for_another_pin(answer):
+    with registry({"alpha/1.0": told("1.0", *BAD), "beta-b/2.0.post1": answer}) as at:
+        code, lines = audit.report(at, PINS, {})
+    assert (code, lines[0]) == (audit.FOUND, "audit: alpha 1.0: GHSA-1")
+    assert lines[-2] == "audit: 1 of 2 pins checked, 2 open"
+    assert "(1 times it failed, " in lines[-1]
+    assert lines[-1].endswith(": beta-b 2.0.post1")
 
 
 def test_an_acceptance_without_a_reason_is_refused():
@@ -114,14 +124,14 @@ def test_an_acceptance_without_a_reason_is_refused():
 )
 def test_a_registry_of_another_protocol_calls_nothing_clean(answer):
     with registry({"alpha/1.0": answer}) as at:
-        code, [line] = audit.report(at, PINS, {})
+        code, [line] = audit.report(at, PINS[:1], {})
     assert code == audit.UNKNOWN
     assert line.startswith("audit: NOTHING WAS CHECKED")
 
 
 def test_a_registry_that_fails_calls_nothing_clean():
     with registry({"alpha/1.0": told("1.0")}, status=500) as at:
-        code, [line] = audit.report(at, PINS, {})
+        code, [line] = audit.report(at, PINS[:1], {})
     assert (code, "NOTHING WAS CHECKED" in line) == (audit.UNKNOWN, True)
 
 
@@ -131,5 +141,16 @@ def test_a_registry_that_is_not_there_calls_nothing_clean():
     assert "http://127.0.0.1:1 gave no vulnerability data" in line
 
 
-def test_the_registry_is_the_one_that_uv_installs_from():
-    assert audit.default_registry().endswith("/pypi")
+def test_without_a_setting_the_registry_is_the_one_beside_uvs_default_index(monkeypatch):
+    said = "... The URL of the index (by default: <https://packages.example/simple>)."
+    assert audit.registry_of(said) == "https://packages.example/pypi"
+    assert audit.default_registry().startswith("https://")
+    with pytest.raises(LookupError, match="AUDIT_REGISTRY"):
+        audit.registry_of("nothing of the kind")
+
+
+def test_where_no_registry_is_known_nothing_is_called_clean(monkeypatch, capsys):
+    monkeypatch.delenv("AUDIT_REGISTRY", raising=False)
+    monkeypatch.setattr(audit.sys, "executable", "/nowhere/python")
+    assert audit.main() == audit.UNKNOWN
+    assert capsys.readouterr().out.startswith("audit: NOTHING WAS CHECKED: no registry is known")

@@ -24,7 +24,8 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect, sync_play
 from tests.server_process import free_port
 
 START_S = 150.0
-STOP_S = 2.0  # what was shown is stored: there is nothing to put in order
+# What was shown is stored, so there is nothing to put in order; but a killed group must be gone.
+STOPS_S = {signal.SIGTERM: 2.0, signal.SIGKILL: 15.0}
 PATIENCE_S = 30.0
 _CHROMIUM = (
     "--no-sandbox",
@@ -118,10 +119,10 @@ def _answers(url: str) -> bool:
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End every process of the UI: the command alone would leave its servers behind."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, stop_s in STOPS_S.items():
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        deadline = time.monotonic() + STOP_S
+        deadline = time.monotonic() + stop_s
         while _group_lives(process) and time.monotonic() < deadline:
             time.sleep(0.1)
     process.wait()

@@ -172,6 +172,7 @@ def test_a_winner_is_asked_for_under_every_cursor_until_it_is_served(judged):
 def test_a_dossier_that_became_visible_after_a_later_event_is_looked_at(judged, monkeypatch):
     _, cursor = winners_after(judged, None)
     passed_over = json.dumps({**json.loads(cursor), "waiting": []})
+    monkeypatch.setattr(campaign_sensors, "LATE", timedelta(days=1))
     asked, later = winners_after(judged, passed_over)
     assert [one.partition_key for one in requests_of(asked).values()] == [only_campaign(judged)]
     assert later == cursor

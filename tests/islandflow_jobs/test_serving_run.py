@@ -123,6 +123,7 @@ def test_what_was_published_before_signatures_is_refused_until_it_is_verified_an
         with pytest.raises(IntegrityError, match=r"SERVING_UNSIGNED.*islandflow serving sign"):
             read(promoted.resources, "best")
     lines = serving_run.sign(promoted.resources, "best")
+    assert serving_run.sign(promoted.resources, "best") == lines
     assert lines[0].startswith("verified ")
     assert lines[-1] == f"signed by {json.loads(whole)['key_id']}"
     assert promoted.resources.store.get(key) == whole

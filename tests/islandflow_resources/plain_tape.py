@@ -33,7 +33,7 @@ def plain_spec(symbols=2, seconds=420, start_s=120, **changes):
 class PlainTape:
     """Events of a spec and a seed; see ``engine.tapes.market.api.MarketTape``.
 
-    A second is drawn once a session and kept, but for a tape that `forgets`.
+    The last seconds that were drawn are kept, but for a tape that `forgets`.
     """
 
     forgets = False

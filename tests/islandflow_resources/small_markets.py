@@ -1,7 +1,7 @@
 """A small synthetic market for tests: three symbols, ten minutes, made once a session.
 
 `made_market` gives a fresh copy of a store in which one tape stands, judged by nobody yet. Its
-kernels take the better part of a minute to compile.
+kernels take much longer to compile.
 """
 
 from __future__ import annotations

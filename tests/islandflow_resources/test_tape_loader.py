@@ -81,6 +81,9 @@ def test_any_flipped_byte_of_any_file_is_found(copy, name):
         path.write_bytes(data[:place] + flipped + data[place + 1 :])
         error = refusal(copy)
         assert name in str(error), f"byte {place}"
+    path.write_bytes(data)
+    if name == FILES[0]:
+        assert verify_tape(local_place(copy.tape))
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != MANIFEST])
