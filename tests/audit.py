@@ -86,7 +86,7 @@ def report(
     lines.append(f"audit: {len(told)} of {len(asked)} pins checked, {len(still)} open{kept}")
     if untold:
         failed = f" ({len(failures)} times it failed, {failures[0]})" if failures else ""
-        said = f"the registry tells nothing of these versions{failed}"
+        said = f"the registry tells nothing of these{failed}"
         lines.append(f"audit: NOT CHECKED, {said}: {', '.join(untold)}")
     return FOUND if still else UNKNOWN if untold else CLEAN, lines
 

@@ -93,7 +93,7 @@ def test_a_registry_that_tells_of_the_newest_versions_alone_checks_those_and_nam
             audit.UNKNOWN,
             [
                 "audit: 1 of 2 pins checked, 0 open",
-                "audit: NOT CHECKED, the registry tells nothing of these versions: beta-b 2.0.post1",
+                "audit: NOT CHECKED, the registry tells nothing of these: beta-b 2.0.post1",
             ],
         )
 
