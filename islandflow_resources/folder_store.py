@@ -11,6 +11,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,6 +39,8 @@ _LASTING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTSUP, errno.ENOTDIR
 """What the operating system says of a place that waiting does not mend."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """And of one that has no room."""
+_ATTEMPTS = 10
+"""At a name whose folder is taken away."""
 
 
 class FolderStore(ObjectStore):
@@ -133,8 +136,7 @@ class FolderStore(ObjectStore):
         with _translated("write", self.uri(key)):
             try:
                 fill(staged)
-                _make_folder(final.parent)
-                os.link(staged, final)
+                _name(staged, final)
             except FileExistsError:
                 if final.is_dir():
                     raise
@@ -152,6 +154,9 @@ def _is_wanted(final: Path) -> bool:
     try:
         if time.time() - final.stat().st_mtime > REFRESHED_AFTER.total_seconds():
             os.utime(final)
+            # The file that was touched may be one that a sweep had just taken away and looked at:
+            # the operating system finds a file by its name first and touches it afterwards.
+            return final.is_file()
     except FileNotFoundError:
         return False
     except OSError:
@@ -173,6 +178,17 @@ def _copy(source: Path, path: Path) -> None:
         os.fsync(file.fileno())
 
 
+def _name(staged: Path, final: Path) -> None:
+    """Give a staged file its name, again if a sweep takes a folder away that is still empty."""
+    for _ in range(_ATTEMPTS):
+        with suppress(FileNotFoundError):
+            _make_folder(final.parent)
+            os.link(staged, final)
+            return
+    _make_folder(final.parent)
+    os.link(staged, final)
+
+
 def _make_folder(folder: Path) -> None:
     """Make missing folders and sync the entry of each, so that a name survives a power cut."""
     if folder.is_dir():
@@ -180,7 +196,7 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     with suppress(FileExistsError):
         folder.mkdir()
-    if not folder.is_dir():
+    if not stat.S_ISDIR(folder.stat().st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     _sync_folder(folder.parent)
 

@@ -185,6 +185,37 @@ def test_writers_that_come_back_lose_nothing_to_a_sweep_beside_them(tmp_path):
     database.dispose()
 
 
+def test_who_touches_an_object_that_a_sweep_has_just_taken_writes_it_again(tmp_path, monkeypatch):
+    store, key = FolderStore(tmp_path / "objects"), "trials/000.parquet"
+    store.put_if_absent(key, b"rows")
+    os.utime(store.root / key, (0.0, 0.0))
+    [listed] = store_entries.entries(store, key)
+    removed = []
+
+    def touch_what_is_gone(_path):
+        removed.append(store_entries.remove(store, listed))
+
+    monkeypatch.setattr(folder_store.os, "utime", touch_what_is_gone)
+    assert store.put_if_absent(key, b"rows")
+    assert (removed, store.get(key)) == ([True], b"rows")
+
+
+def test_who_writes_into_a_folder_that_a_sweep_has_just_taken_makes_it_again(tmp_path, monkeypatch):
+    store, key, link = FolderStore(tmp_path / "objects"), "trials/a/000.parquet", os.link
+    taken = []
+
+    def link_after_a_sweep(source, target):
+        if not taken:
+            taken.append(target)
+            os.rmdir(target.parent)
+            os.rmdir(target.parent.parent)
+        link(source, target)
+
+    monkeypatch.setattr(folder_store.os, "link", link_after_a_sweep)
+    assert store.put_if_absent(key, b"rows")
+    assert (len(taken), store.get(key)) == (1, b"rows")
+
+
 def test_a_registry_that_is_not_that_of_the_store_is_refused(tmp_path):
     with graph_of(finished_home()) as graph:
         store = graph.resources.store

@@ -154,7 +154,9 @@ def test_memory_does_not_grow_with_the_number_of_series():
         return peak_bytes
 
     peak(2)
-    assert peak(60) < peak(4) + 56 * 20_000
+    # The least of three: other threads of the process allocate, too.
+    few, many = (min(peak(count) for _ in range(3)) for count in (4, 60))
+    assert many < few + 56 * 20_000
 
 
 @pytest.mark.parametrize("broken", [-1.0, -1.5, np.nan, np.inf, -np.inf])
